@@ -1,0 +1,174 @@
+"""Which paths a lockfile may name: one rule for every operating system, decided from the text alone.
+
+git is the oracle: what `git update-index` rejects, with both of its protections on, is rejected
+here, and so is what Windows, macOS or a terminal would take for something else (design §3).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from unicodedata import category, normalize
+
+from gitassets.errors import UnsafePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["AssetPath", "check_together", "ignore_line"]
+
+MAX_PATH: Final = 1024
+"""UTF-8 bytes of a whole path."""
+MAX_COMPONENT: Final = 255
+"""UTF-8 bytes of one name: NAME_MAX of every file system that git is used on."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]*")
+"""A name of these characters can only be wrong by its last dot or by being one of the sets below."""
+
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
+)
+"""Win32 opens the device whatever follows the first dot (Microsoft, "Naming Files, Paths")."""
+
+_ACTED_ON = {
+    ".git": "git's own directory",
+    ".gitattributes": "git acts on this file",
+    ".gitmodules": "git acts on this file",
+    ".gitignore": "git acts on this file",
+    ".lfsconfig": "git-lfs acts on this file",
+    "assets.lock.toml": "the lockfile itself",
+}
+
+# NTFS offers "git~1" for ".git", "gitatt~1" for ".gitattributes" and, when those are taken, two
+# letters and four hash digits, as in "gi7eba~1" (git's path.c, is_ntfs_dot_generic).
+_SHORT_NAME = re.compile(
+    r"(?:git|gitatt|gitmod|gitign|lfscon|assets|gi[0-9a-f]{4})~[0-9]+(?:\..*)?"
+)
+
+_FORBIDDEN = re.compile(r'[<>"|?*]')
+_INVISIBLE = {
+    "Cc": "a control character",
+    "Cf": "an invisible or bidirectional character",
+    "Cs": "a lone surrogate",
+    "Zl": "a line separator",
+    "Zp": "a line separator",
+}
+
+_MEMO_LIMIT: Final = 4096
+_good_folders: set[str] = set()
+"""Folders found good: nothing but text decides, so a memo cannot go stale."""
+
+
+class AssetPath(str):
+    """A POSIX path relative to the lockfile that every work tree may receive.
+
+    Raises UnsafePath, with the rule that is broken and without a line.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> AssetPath:
+        """Check and keep `text`."""
+        if len(text) > MAX_PATH or not (text.isascii() or _fits(text, MAX_PATH)):
+            raise UnsafePath(text, f"longer than {MAX_PATH} bytes")
+        folder, slash, name = text.rpartition("/")
+        if slash and folder not in _good_folders:
+            _check_folder(text, folder)
+        if rule := _broken_rule(name):
+            raise UnsafePath(text, rule if text else "empty")
+        return str.__new__(cls, text)
+
+
+def _check_folder(text: str, folder: str) -> None:
+    if not folder or folder[0] == "/":
+        raise UnsafePath(text, "absolute")
+    for name in folder.split("/"):
+        if rule := _broken_rule(name):
+            raise UnsafePath(text, rule)
+    if len(_good_folders) >= _MEMO_LIMIT:
+        _good_folders.clear()
+    _good_folders.add(folder)
+
+
+def _broken_rule(name: str) -> str | None:
+    """Say what is wrong with one component, or None."""
+    if _PLAIN.fullmatch(name) and name[-1] != ".":
+        if len(name) > MAX_COMPONENT:
+            return f"a name longer than {MAX_COMPONENT} bytes"
+        folded = name.lower()
+        if folded.partition(".")[0] in _DEVICES:
+            return "a Windows device name"
+        return _ACTED_ON.get(folded)
+    return _shape_rule(name) or _name_rule(name)
+
+
+def _shape_rule(name: str) -> str | None:
+    """Judge the characters of a component that is not plain."""
+    if name in {"", ".", ".."}:
+        return f"a '{name}' component" if name else "an empty component"
+    if not name.isprintable():
+        for character in name:
+            if rule := _INVISIBLE.get(category(character)):
+                return rule
+    if not _fits(name, MAX_COMPONENT):
+        return f"a name longer than {MAX_COMPONENT} bytes"
+    if "\\" in name:
+        return "a backslash"
+    if ":" in name:
+        return "a colon (a drive or a stream)"
+    if found := _FORBIDDEN.search(name):
+        return f"the character {found[0]}"
+    return "a name that ends in a dot or a space" if name[-1] in ". " else None
+
+
+def _name_rule(name: str) -> str | None:
+    """Judge what a component means to git, to Windows and to macOS (which folds case by Unicode)."""
+    folded = fold(name)
+    if folded.partition(".")[0].rstrip(" ") in _DEVICES:
+        return "a Windows device name"
+    if _SHORT_NAME.fullmatch(folded):
+        return "the short form of a name that git acts on"
+    return _ACTED_ON.get(folded)
+
+
+def _fits(text: str, limit: int) -> bool:
+    return len(text.encode("utf-8", "surrogatepass")) <= limit
+
+
+def fold(text: str) -> str:
+    """Give what file systems that ignore case and composition may take for the same name."""
+    if text.isascii():
+        return text.lower()
+    # Folding can decompose (U+0130), and composing can bring forth what folds again.
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+def check_together(paths: Iterable[AssetPath]) -> None:
+    """Refuse twins (equal after `fold`) and a path that is a directory of another.
+
+    Raises UnsafePath that names the later path and, in its rule, the earlier one.
+    """
+    files: dict[str, AssetPath] = {}
+    for path in paths:
+        twin = files.setdefault(fold(path), path)
+        if twin is not path:
+            raise UnsafePath(path, f"the same as '{twin}' where case or composition is ignored")
+    folders: set[str] = set()
+    for folded, path in files.items():
+        folder = folded.rpartition("/")[0]
+        while folder and folder not in folders:
+            if folder in files:
+                raise UnsafePath(path, f"'{files[folder]}' is a file, so it cannot be a directory")
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+
+
+def ignore_line(path: str) -> str:
+    r"""Give the `.gitignore` line that matches exactly `path`, relative to that `.gitignore`.
+
+    Anchored, with the glob characters, backslashes and trailing spaces escaped (gitignore(5)).
+    """
+    escaped = re.sub(r"([\\*?\[])", r"\\\1", path)
+    kept = escaped.rstrip(" ")
+    return "/" + kept + "\\ " * (len(escaped) - len(kept))
