@@ -1,0 +1,154 @@
+"""What aria2c reads and writes about one file: control file, bitfield, Metalink. Pure.
+
+A control file (`NAME.aria2`, version 1, big-endian; described in aria2's technical notes) names the
+pieces that are in the file and, for pieces in flight, their blocks of 16 KiB. We write it from what
+our own map says, so that aria2c asks for exactly what is missing, and read it back for the blocks
+that the RPC interface does not show.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Range = tuple[int, int]
+
+MIB = 1 << 20
+BLOCK = 16 * 1024
+"""Bytes; aria2's `Piece::BLOCK_LENGTH`."""
+_MAX_PIECES = 1 << 16
+"""So that a bitfield, which every poll carries as hex digits, stays below 16 KiB."""
+_HEAD = struct.Struct(">HIIIQQI")
+"""Version, extension, length of the info hash, piece length, total, uploaded, bytes of bitfield."""
+_COUNT = struct.Struct(">I")
+_PIECE = struct.Struct(">III")
+"""Index, bytes of the piece, bytes of its bitmap."""
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def piece_length(size: int) -> int:
+    """Bytes of a piece in a file of `size` bytes: 1 MiB, aria2's least, up to 64 GiB."""
+    return MIB * max(1, -(-size // (_MAX_PIECES * MIB)))
+
+
+def encode(size: int, missing: Sequence[Range]) -> bytes:
+    """Give the control file of a file of `size` bytes in which the half-open ranges `missing` lack.
+
+    A block that lacks one byte lacks. `missing` is in order.
+    """
+    piece = piece_length(size)
+    whole = _arrived(0, size, piece, missing)
+    cells = -(-size // piece)
+    partial = []
+    for index, ranges in _touched(missing, piece).items():
+        start = index * piece
+        length = min(piece, size - start)
+        blocks = _arrived(start, length, BLOCK, ranges)
+        if blocks:
+            bitmap = _packed(blocks, -(-length // BLOCK))
+            partial.append(_PIECE.pack(index, length, len(bitmap)) + bitmap)
+    bitfield = _packed(whole, cells)
+    head = _HEAD.pack(1, 0, 0, piece, size, 0, len(bitfield))
+    return b"".join([head, bitfield, _COUNT.pack(len(partial)), *partial])
+
+
+def decode(control: bytes, size: int) -> list[Range]:
+    """Give the ranges that `control` says are in the file, in order.
+
+    Raises ValueError when it is no control file of ours for a file of `size` bytes.
+    """
+    piece = piece_length(size)
+    try:
+        version, extension, info, length, total, _, count = _HEAD.unpack_from(control)
+        if (version, extension, info, length, total) != (1, 0, 0, piece, size):
+            raise ValueError("the control file of another file")
+        at = _HEAD.size
+        ranges = list(_runs(_unpacked(control[at : at + count], -(-size // piece)), 0, size, piece))
+        at += count
+        (pieces,) = _COUNT.unpack_from(control, at)
+        at += _COUNT.size
+        for _ in range(pieces):
+            index, length, count = _PIECE.unpack_from(control, at)
+            at += _PIECE.size
+            if length != min(piece, size - index * piece):
+                raise ValueError("a piece that the file does not have")
+            blocks = _unpacked(control[at : at + count], -(-length // BLOCK))
+            ranges += _runs(blocks, index * piece, length, BLOCK)
+            at += count
+    except struct.error as error:
+        raise ValueError("a control file that is cut short") from error
+    return sorted(ranges)
+
+
+def pieces(bitfield: str, known: str, size: int) -> list[Range]:
+    """Give the ranges of the pieces that `bitfield` names and `known` does not.
+
+    Both are hex digits as in `aria2.tellStatus`, or empty. Raises ValueError when one is not that
+    of a file of `size` bytes.
+    """
+    piece = piece_length(size)
+    cells = -(-size // piece)
+    now, before = (
+        _unpacked(bytes.fromhex(text), cells) if text else 0 for text in (bitfield, known)
+    )
+    return list(_runs(now & ~before, 0, size, piece))
+
+
+def metalink(name: str, size: int, urls: Iterable[str]) -> bytes:
+    """Describe one file to aria2c (RFC 5854): exact size, mirrors in order, nothing to be guessed.
+
+    No hash: with one, aria2c reads the file again at 150 MB/s when it is done.
+    """
+    mirrors = "".join(
+        f'<url priority="{priority}">{escape(quote(url, safe=_PRINTABLE, errors="replace"))}</url>'
+        for priority, url in enumerate(urls, 1)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><metalink xmlns="urn:ietf:params:xml:ns:metalink">'
+        f'<file name="{escape(name, {chr(34): "&quot;"})}"><size>{size}</size>{mirrors}</file>'
+        "</metalink>"
+    ).encode()
+
+
+def _touched(missing: Sequence[Range], piece: int) -> dict[int, list[Range]]:
+    """Group the ranges by the pieces that they begin or end in: only those can be partial."""
+    touched: dict[int, list[Range]] = {}
+    for start, end in missing:
+        for index in {start // piece, (end - 1) // piece}:
+            touched.setdefault(index, []).append((start, end))
+    return touched
+
+
+def _arrived(start: int, length: int, cell: int, missing: Iterable[Range]) -> int:
+    """Give the cells of [start, start + length) that lack nothing, as bits, the first highest."""
+    cells = -(-length // cell)
+    mask = (1 << cells) - 1
+    for low, high in missing:
+        first = (max(low, start) - start) // cell
+        last = -(-(min(high, start + length) - start) // cell)
+        if first < last:
+            mask &= ~(((1 << (last - first)) - 1) << (cells - last))
+    return mask
+
+
+def _runs(mask: int, start: int, length: int, cell: int) -> Iterator[Range]:
+    """Give the byte ranges that the bits of `mask` stand for, neighbours joined."""
+    cells = -(-length // cell)
+    for run in re.finditer("1+", f"{mask:0{cells}b}"):
+        yield start + run.start() * cell, start + min(run.end() * cell, length)
+
+
+def _packed(mask: int, cells: int) -> bytes:
+    return (mask << (-cells % 8)).to_bytes(-(-cells // 8), "big")
+
+
+def _unpacked(bitmap: bytes, cells: int) -> int:
+    if len(bitmap) != -(-cells // 8):
+        raise ValueError("a bitmap of another length")
+    return int.from_bytes(bitmap, "big") >> (-cells % 8)
