@@ -1,4 +1,4 @@
-"""Which paths a lockfile may name: one rule for every operating system, decided from the text alone.
+"""Which paths a lockfile may name: the same on every operating system, decided from the text alone.
 
 git is the oracle: what `git update-index` rejects, with both of its protections on, is rejected
 here, and so is what Windows, macOS or a terminal would take for something else (design §3).
@@ -15,6 +15,8 @@ from gitassets.errors import UnsafePath
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from typing_extensions import Self
+
 __all__ = ["AssetPath", "check_together", "ignore_line"]
 
 MAX_PATH: Final = 1024
@@ -23,7 +25,7 @@ MAX_COMPONENT: Final = 255
 """UTF-8 bytes of one name: NAME_MAX of every file system that git is used on."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]*")
-"""A name of these characters can only be wrong by its last dot or by being one of the sets below."""
+"""Such a name can only be wrong by its last dot, its length, or by being in a set below."""
 
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
@@ -46,7 +48,7 @@ _SHORT_NAME = re.compile(
     r"(?:git|gitatt|gitmod|gitign|lfscon|assets|gi[0-9a-f]{4})~[0-9]+(?:\..*)?"
 )
 
-_FORBIDDEN = re.compile(r'[<>"|?*]')
+_FORBIDDEN = re.compile(r'[\\:<>"|?*]')
 _INVISIBLE = {
     "Cc": "a control character",
     "Cf": "an invisible or bidirectional character",
@@ -68,7 +70,7 @@ class AssetPath(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> AssetPath:
+    def __new__(cls, text: str) -> Self:
         """Check and keep `text`."""
         if len(text) > MAX_PATH or not (text.isascii() or _fits(text, MAX_PATH)):
             raise UnsafePath(text, f"longer than {MAX_PATH} bytes")
@@ -113,17 +115,13 @@ def _shape_rule(name: str) -> str | None:
                 return rule
     if not _fits(name, MAX_COMPONENT):
         return f"a name longer than {MAX_COMPONENT} bytes"
-    if "\\" in name:
-        return "a backslash"
-    if ":" in name:
-        return "a colon (a drive or a stream)"
     if found := _FORBIDDEN.search(name):
         return f"the character {found[0]}"
     return "a name that ends in a dot or a space" if name[-1] in ". " else None
 
 
 def _name_rule(name: str) -> str | None:
-    """Judge what a component means to git, to Windows and to macOS (which folds case by Unicode)."""
+    """Judge what a component means to git, Windows, and macOS (which folds case by Unicode)."""
     folded = fold(name)
     if folded.partition(".")[0].rstrip(" ") in _DEVICES:
         return "a Windows device name"
@@ -151,12 +149,14 @@ def check_together(paths: Iterable[AssetPath]) -> None:
     """
     files: dict[str, AssetPath] = {}
     for path in paths:
-        twin = files.setdefault(fold(path), path)
+        # The path itself as its key saves the memory of a second text for nearly every asset.
+        folded = path if path.isascii() and path.islower() else fold(path)
+        twin = files.setdefault(folded, path)
         if twin is not path:
             raise UnsafePath(path, f"the same as '{twin}' where case or composition is ignored")
     folders: set[str] = set()
-    for folded, path in files.items():
-        folder = folded.rpartition("/")[0]
+    for key, path in files.items():
+        folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             if folder in files:
                 raise UnsafePath(path, f"'{files[folder]}' is a file, so it cannot be a directory")

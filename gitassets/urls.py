@@ -7,9 +7,12 @@ or a second meaning again.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from unicodedata import category
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["SCHEMES", "Url", "name_of", "redacted", "safe", "same_origin"]
 
@@ -30,6 +33,7 @@ _PLAIN = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}):")
+_DOUBTFUL = re.compile(r"[\x00-\x20\x7f\\]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL_BYTE = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -53,7 +57,7 @@ class Url(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> Url:
+    def __new__(cls, text: str) -> Self:
         """Check and keep `text`."""
         if len(text) > MAX_URL:
             raise ValueError(f"longer than {MAX_URL} bytes")
@@ -68,7 +72,7 @@ class Url(str):
 
     @property
     def host(self) -> str:
-        """Lower case, without brackets or port; the bucket or owner of a store; empty for `file`."""
+        """Lower case, without brackets or port; a bucket or owner elsewhere; empty for `file`."""
         return self.origin[1]
 
     @property
@@ -169,7 +173,10 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 
 def same_origin(a: str, b: str) -> bool:
-    """Tell whether a credential for `a` may go to `b`: same scheme, host and port; a doubt is no."""
+    """Tell whether a credential for `a` may go to `b`: same scheme, host, port; a doubt is no."""
+    # Programs disagree about the host of "https://good\@evil", and about control characters.
+    if _DOUBTFUL.search(a) or _DOUBTFUL.search(b):
+        return False
     try:
         first, second = _origin(a), _origin(b)
     except ValueError:
@@ -218,7 +225,8 @@ def _without_values(match: re.Match[str]) -> str:
 def safe(text: str, limit: int = 1024) -> str:
     r"""Give `text` as a terminal may have it: one line of at most `limit` characters.
 
-    Control, format and bidirectional characters, line separators and surrogates become \xNN, \uNNNN.
+    Control, format and bidirectional characters, line separators and surrogates become \xNN and
+    \uNNNN.
     """
     if len(text) <= limit and text.isprintable():
         return text
