@@ -1,0 +1,149 @@
+"""Which piece of which job is asked for next, and what a failed piece means for its job."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from gitassets.engines.base import Failed, Fetched
+from gitassets.engines.ranges import LARGE, Ranges
+from gitassets.errors import Cause, TransferError
+
+if TYPE_CHECKING:
+    from gitassets.engines.base import Job, Jobs, Tuning
+    from gitassets.engines.ranges import Piece
+
+_TRIES = 3
+"""A piece is asked for again so often before its job fails."""
+
+_PROGRESS = 1 << 20
+"""Bytes; an attempt that brought as many is no failure of the piece."""
+
+_PATIENCE = 0.01
+"""Seconds; a `delay()` of nothing must not become a busy loop."""
+
+
+class Work:
+    """One job under way."""
+
+    __slots__ = ("count", "etag", "job", "large", "proven", "ranges", "request", "whole")
+
+    def __init__(self, job: Job, ranges: Ranges) -> None:
+        self.job = job
+        self.request = job.requests[0]
+        self.ranges = ranges
+        self.large = job.size >= LARGE
+        self.count = 0
+        """Bytes that arrived."""
+        self.etag: str | None = None
+        """Strong, of the first answer: later ones must have the same."""
+        self.proven = False
+        """A 206 was seen: more connections may ask."""
+        self.whole = job.single
+        """One stream brings the file from byte 0 on."""
+
+
+class Schedule:
+    """The jobs under way, in the order in which they were taken."""
+
+    def __init__(self, jobs: Jobs, tuning: Tuning) -> None:
+        self.results: deque[Fetched | Failed] = deque()
+        self._jobs = jobs
+        self._tuning = tuning
+        self._open: list[Work] = []
+        """Those that may ask for another piece."""
+        self._large = 0
+        self._held: Job | None = None
+        """A large file that was taken while enough of them were running."""
+        self._ask_at: float | None = 0.0
+        """When `jobs` may have another, on the monotonic clock; None: not before a result."""
+
+    def next(self) -> tuple[Work, Piece] | None:
+        """Give the next piece to ask for: of files that were begun before new ones are."""
+        for work in self._open:
+            if work.proven or not work.ranges.running:
+                piece = work.ranges.next()
+                if piece:
+                    return work, piece
+        while job := self._take():
+            begun = self._begin(job)
+            piece = begun.ranges.next() if begun else None
+            if begun and piece:
+                return begun, piece
+        return None
+
+    def wait(self) -> float | None:
+        """Seconds after which `next` may have more; None: not before a result was taken."""
+        return None if self._ask_at is None else max(0.0, self._ask_at - time.monotonic())
+
+    def look_again(self) -> None:
+        """A result was taken: `jobs` may have got new work."""
+        self._ask_at = 0.0
+
+    def arrived(self, work: Work, piece: Piece) -> None:
+        """Every byte of `piece` is in its sink."""
+        work.ranges.done(piece)
+        if work.ranges.exhausted:
+            self._end(work)
+            self.results.append(Fetched(work.job, work.request, work.count))
+
+    def stopped(self, work: Work, piece: Piece, error: TransferError) -> bool:
+        """Put back what is left of `piece`; tell whether the job has failed."""
+        ranges = work.ranges
+        ranges.again(piece)
+        if error.cause is not Cause.TRANSIENT or work.whole:
+            return True
+        brought = piece.position - piece.begun
+        if not brought and not ranges.running:
+            return True
+        if brought < _PROGRESS:
+            piece.tries += 1
+            if piece.tries > _TRIES:
+                return True
+        if not brought:
+            # The server takes no more connections than these: it costs speed, not the file.
+            ranges.width = len(ranges.running)
+        if work not in self._open:
+            self._open.append(work)
+        return False
+
+    def fail(self, work: Work, error: TransferError) -> None:
+        """The job is over; none of its pieces is under way any more."""
+        self._end(work)
+        self.results.append(Failed(work.job, error, work.request, work.count))
+
+    def _end(self, work: Work) -> None:
+        if work in self._open:
+            self._open.remove(work)
+        self._large -= work.large
+
+    def _take(self) -> Job | None:
+        job, self._held = self._held, None
+        if job is None and self._ask_at is not None and self._ask_at <= time.monotonic():
+            job = self._jobs.take()
+            if job is None:
+                delay = self._jobs.delay()
+                self._ask_at = None if delay is None else time.monotonic() + max(delay, _PATIENCE)
+        if job and job.size >= LARGE and self._large >= self._tuning.jobs:
+            job, self._held = None, job
+        return job
+
+    def _begin(self, job: Job) -> Work | None:
+        try:
+            missing = [(0, job.size)] if job.single and job.size else job.sink.missing()
+        except OSError as error:
+            source = str(job.requests[0].source)
+            trouble = TransferError(source, f"cannot read: {error.strerror}", Cause.LOCAL)
+            self.results.append(Failed(job, trouble, None, 0))
+            return None
+        if not missing:
+            self.results.append(Fetched(job, None, 0))
+            return None
+        step = job.size if job.single else None
+        ranges = Ranges(job.size, missing, connections=self._tuning.connections, step=step)
+        work = Work(job, ranges)
+        self._large += work.large
+        if work.large or len(missing) > 1:
+            self._open.append(work)
+        return work
