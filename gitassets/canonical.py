@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from gitassets.errors import LockfileError
 from gitassets.model import Asset, AssetPath, Digest, Url
 from gitassets.paths import check_together
-from gitassets.tables import MAX_ASSETS, MAX_SIZE, MAX_URLS, NOTHING, Fault, check_asset
+from gitassets.tables import MAX_ASSETS, MAX_URLS, NOTHING, Fault, check_asset
+from gitassets.urls import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +42,10 @@ _ITEM = re.compile(rb"    (" + _TEXT + rb"),\n")
 _TABLE = re.compile(rb"\n\[([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\]\n")
 _ASSET = re.compile(
     rb'\n\[asset\."(' + _PURE + rb'+)"\]\n(?:from = "(' + _PURE + rb'+)"\n)?'
-    rb'(?:urls = \[\n    "(' + _PURE + rb'*(?:",\n    "' + _PURE + rb'*)*)",\n\]\n)?'
+    rb'(?:urls = \[\n    "(?:(' + PLAIN.encode() + rb")|"
+    rb"(" + _PURE + rb'*(?:",\n    "' + _PURE + rb'*)*))",\n\]\n)?'
     rb"((?:(?!size = )[^\n]+\n)*)"
-    rb'size = (0|[1-9][0-9]{0,15})\nsha256 = "([0-9a-f]{64})"\n'
+    rb'size = (0|[1-9][0-9]{0,14}|[1-8][0-9]{15})\nsha256 = "([0-9a-f]{64})"\n'
 )
 _MEMO_LIMIT: Final = 1024
 _Middle: TypeAlias = "tuple[tuple[str, ...], bool, Mapping[str, object]]"
@@ -167,36 +169,38 @@ def read_assets(
     try:
         while found := _ASSET.match(data, position):
             position = found.end()
-            text = found[4]
-            middle = middles.get(text)
-            asset = _asset(found, middle or _middle(text))
-            if middle is None or asset.origin is not None:
+            name, origin, plain, urls, text, size, sha256 = found.groups()
+            path = AssetPath(name.decode())
+            asset = Asset(
+                path,
+                int(size),
+                str.__new__(Digest, sha256.decode()),  # the pattern has checked it, and `plain`
+                (str.__new__(Url, plain.decode()),) if plain else _urls(urls),
+                None if origin is None else origin.decode(),
+                *(middles.get(text) or _middle(text)),
+            )
+            if text not in middles or origin:
                 check_asset(asset, sources)
                 if len(middles) < _MEMO_LIMIT:
                     middles[text] = (asset.groups, asset.executable, asset.extra)
-            if asset.path <= previous:
+            # Ascending, and so without a path twice.
+            if path <= previous:
                 return None
-            previous = asset.path
-            assets[asset.path] = asset
-        check_together(asset.path for asset in assets.values())
+            previous = path
+            assets[path] = asset
+        check_together(assets.keys())
     except (ValueError, Fault, LockfileError):
         return None
     return assets if position == len(data) and len(assets) <= MAX_ASSETS else None
 
 
-def _asset(found: re.Match[bytes], middle: _Middle) -> Asset:
-    path, origin, urls, _, size, sha256 = found.groups()
-    places = () if urls is None else tuple(map(Url, urls.decode().split('",\n    "')))
-    if len(places) > MAX_URLS or int(size) > MAX_SIZE:
-        raise ValueError("over a limit")
-    return Asset(
-        AssetPath(path.decode()),
-        int(size),
-        str.__new__(Digest, sha256.decode()),  # the pattern has checked it
-        places,
-        None if origin is None else origin.decode(),
-        *middle,
-    )
+def _urls(text: bytes | None) -> tuple[Url, ...]:
+    if text is None:
+        return ()
+    urls = tuple(map(Url, text.decode().split('",\n    "')))
+    if len(urls) > MAX_URLS:
+        raise ValueError("more than an asset may have")
+    return urls
 
 
 def _middle(text: bytes) -> _Middle:

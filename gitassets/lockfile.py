@@ -5,6 +5,7 @@ A Lockfile that exists obeys every rule of the format. Nothing derived is stored
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -60,7 +61,7 @@ class Lockfile:
             except tables.Fault as fault:
                 raise LockfileError(None, str(fault)) from fault
             changed[asset.path] = asset
-        check_together(asset.path for asset in changed.values())
+        check_together(changed.keys())
         return replace(self, assets=dict(sorted(changed.items())))
 
     def without(self, paths: Iterable[str]) -> Lockfile:
@@ -99,7 +100,14 @@ def load(data: bytes, *, limit: int = MAX_BYTES) -> Lockfile:
         raise LockfileError(None, f"{len(data)} bytes, more than the {limit} that are read")
     if b"\r\n" in data:  # core.autocrlf
         data = data.replace(b"\r\n", b"\n")
-    return read_canonical(data) or read_toml(data)
+    # Everything made here stays: looking for garbage among it takes longer than making it.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return read_canonical(data) or read_toml(data)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def dump(lockfile: Lockfile) -> str:

@@ -13,7 +13,7 @@ from unicodedata import category, normalize
 from gitassets.errors import UnsafePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from typing_extensions import Self
 
@@ -24,8 +24,11 @@ MAX_PATH: Final = 1024
 MAX_COMPONENT: Final = 255
 """UTF-8 bytes of one name: NAME_MAX of every file system that git is used on."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]*")
-"""Such a name can only be wrong by its last dot, its length, or by being in a set below."""
+_PLAIN = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9]|assets\.lock\.toml)(?:\.|\Z))"
+    r"[A-Za-z0-9_+=-](?:[A-Za-z0-9_+=.-]{0,253}[A-Za-z0-9_+=-])?"
+)
+"""What nearly every name looks like and no rule below can object to."""
 
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
@@ -77,7 +80,7 @@ class AssetPath(str):
         folder, slash, name = text.rpartition("/")
         if slash and folder not in _good_folders:
             _check_folder(text, folder)
-        if rule := _broken_rule(name):
+        if not _PLAIN.fullmatch(name) and (rule := _broken_rule(name)):
             raise UnsafePath(text, rule if text else "empty")
         return str.__new__(cls, text)
 
@@ -95,13 +98,8 @@ def _check_folder(text: str, folder: str) -> None:
 
 def _broken_rule(name: str) -> str | None:
     """Say what is wrong with one component, or None."""
-    if _PLAIN.fullmatch(name) and name[-1] != ".":
-        if len(name) > MAX_COMPONENT:
-            return f"a name longer than {MAX_COMPONENT} bytes"
-        folded = name.lower()
-        if folded.partition(".")[0] in _DEVICES:
-            return "a Windows device name"
-        return _ACTED_ON.get(folded)
+    if _PLAIN.fullmatch(name):
+        return None
     return _shape_rule(name) or _name_rule(name)
 
 
@@ -142,24 +140,30 @@ def fold(text: str) -> str:
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
-def check_together(paths: Iterable[AssetPath]) -> None:
+def check_together(paths: Collection[str]) -> None:
     """Refuse twins (equal after `fold`) and a path that is a directory of another.
 
-    Raises UnsafePath that names the later path and, in its rule, the earlier one.
+    `paths` are distinct, with a quick `in`: a set, or the keys of a dict. Raises UnsafePath that
+    names the later path and, in its rule, the other one.
     """
-    files: dict[str, AssetPath] = {}
+    # Nearly every path is its own folded form: no second table is kept for those.
+    unlike: dict[str, str] = {}
     for path in paths:
-        # The path itself as its key saves the memory of a second text for nearly every asset.
-        folded = path if path.isascii() and path.islower() else fold(path)
-        twin = files.setdefault(folded, path)
-        if twin is not path:
-            raise UnsafePath(path, f"the same as '{twin}' where case or composition is ignored")
+        if not (path.isascii() and path.islower()) and (folded := fold(path)) != path:
+            twin = unlike.setdefault(folded, path)
+            if twin is not path or folded in paths:
+                other = folded if twin is path else twin
+                raise UnsafePath(path, f"the same as '{other}' where case or form is ignored")
     folders: set[str] = set()
-    for key, path in files.items():
-        folder = key.rpartition("/")[0]
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        if folder in folders:
+            continue
+        folder = fold(folder)
         while folder and folder not in folders:
-            if folder in files:
-                raise UnsafePath(path, f"'{files[folder]}' is a file, so it cannot be a directory")
+            if folder in paths or folder in unlike:
+                file = unlike.get(folder, folder)
+                raise UnsafePath(path, f"'{file}' is a file, so it cannot be a directory")
             folders.add(folder)
             folder = folder.rpartition("/")[0]
 

@@ -166,9 +166,10 @@ def assets_of(table: object, sources: Mapping[str, SourceTable]) -> dict[str, As
     tables = _table(("asset",), table)
     if len(tables) > MAX_ASSETS:
         raise Fault(("asset",), f"more than {MAX_ASSETS} assets")
-    assets = {path: asset_of(path, tables[path], sources) for path in sorted(tables)}
-    check_together(asset.path for asset in assets.values())
-    return {asset.path: asset for asset in assets.values()}
+    made = (asset_of(path, tables[path], sources) for path in sorted(tables))
+    assets: dict[str, Asset] = {asset.path: asset for asset in made}
+    check_together(assets.keys())
+    return assets
 
 
 def _check_id(place: tuple[str, str]) -> None:

@@ -25,11 +25,12 @@ _WEB_PORTS = {"http": 80, "https": 443, "lfs+http": 80, "lfs+https": 443}
 SCHEMES: Final = frozenset({*_WEB_PORTS, "file", "hf", "s3", "gs", "az", "github-release"})
 """Every scheme that a lockfile may name."""
 
-_PLAIN = re.compile(
-    r"(?:https|hf|s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
-    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]*(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]*)?)?"
+PLAIN: Final = (
+    r"(?:https|hf|s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{0,252}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,2048}"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]{0,1024})?)?"
 )
-"""What nearly every URL looks like and nothing can be wrong with."""
+"""A pattern of what nearly every URL looks like, that no rule of this module can object to."""
+_PLAIN = re.compile(PLAIN)
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}):")
@@ -59,8 +60,6 @@ class Url(str):
 
     def __new__(cls, text: str) -> Self:
         """Check and keep `text`."""
-        if len(text) > MAX_URL:
-            raise ValueError(f"longer than {MAX_URL} bytes")
         if not _PLAIN.fullmatch(text):
             text = _checked(text)
         return str.__new__(cls, text)
@@ -83,6 +82,8 @@ class Url(str):
 
 def _checked(text: str) -> str:
     """Apply the rules one by one; give the text with everything escaped that needs it."""
+    if len(text) > MAX_URL:
+        raise ValueError(f"longer than {MAX_URL} bytes")
     found = _SCHEME.match(text)
     scheme = found[1].lower() if found else ""
     if scheme not in SCHEMES:
