@@ -1,1 +1,5 @@
 """What the tests stand on: a server with faults, repositories, processes, a sink over a file."""
+
+import pytest
+
+pytest.register_assert_rewrite("support.bench", "support.process", "support.repo")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from support.content import Body, digest_of
@@ -107,6 +108,7 @@ def respond(exchange: Exchange) -> Answer:
             break
     if answer is None:
         answer = plain(exchange)
+    answer.headers.insert(0, ("Date", formatdate(usegmt=True)))
     for edit in exchange.edits:
         edit(answer)
     return answer

@@ -117,9 +117,15 @@ def torrent(x: Exchange, p: Params) -> None:
 
 @behaviour("evilheaders")
 def evilheaders(x: Exchange, p: Params) -> None:
-    """Send ESC, a lone CR, a bidi control and a hostile file name in header values."""
-    _raw(x, b"X-Evil: \x1b[2J\x1b]0;owned\x07\r\nX-Lone: a\rb\r\nX-Bidi: \xe2\x80\xae\r\n")
+    """Send ESC, a bidi control and a hostile file name in header values."""
+    _raw(x, b"X-Evil: \x1b[2J\x1b]0;owned\x07\r\nX-Bidi: \xe2\x80\xae\r\n")
     _raw(x, b"Content-Disposition: attachment; filename=../../evil\r\nSet-Cookie: a=b\r\n")
+
+
+@behaviour("lonecr")
+def lonecr(x: Exchange, p: Params) -> None:
+    """Send a CR within a header value, which RFC 9112 forbids and some take for a line end."""
+    _raw(x, b"X-Lone: a\rContent-Range: bytes 0-0/1\r\n")
 
 
 @behaviour("header")

@@ -50,9 +50,15 @@ def parent(pid: int) -> int:
 
 
 def has_environ(pid: int, entry: bytes) -> bool:
-    """Tell whether a process was started with `NAME=value`."""
+    """Tell whether a process was started with `NAME=value`, or is just being started."""
+    place = PROC / str(pid)
     try:
-        return entry in (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        found = (place / "environ").read_bytes()
+        if found:
+            return entry in found.split(b"\0")
+        # Both are empty within execve(2); and for ever in a zombie and in a kernel thread.
+        state = (place / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        return state != "Z" and not argv(pid) and os.path.exists(os.readlink(place / "exe"))
     except OSError:
         return False
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from support import (  # noqa: F401 - they register themselves
@@ -45,9 +47,13 @@ class FaultServer:
         self.closing = threading.Event()
         self.handler: Callable[[Exchange], None] | None = None
         """When set, answers in place of the behaviours (see `proxy.py`)."""
+        self.watch: Callable[[Request], None] | None = None
+        """When set, sees each request before it is answered, in the thread that answers."""
         self._threads: set[threading.Thread] = set()
         self._lines: set[Line] = set()
         self._listeners: list[socket.socket] = []
+        self._secure: dict[str, int] = {}
+        self._directory: TemporaryDirectory[str] | None = None
         self.port = self.listen()
         self.other_port = self.listen()
 
@@ -60,6 +66,24 @@ class FaultServer:
     def other(self, path: str = "/") -> str:
         """Give the address of `path` at another origin: other name, other port."""
         return f"http://localhost:{self.other_port}{path}"
+
+    def secure(self, path: str = "/", kind: str = "good") -> str:
+        """Give the https address of `path`, with a certificate of that kind (see `tls.py`)."""
+        if kind not in self._secure:
+            from support import tls
+
+            self._secure[kind] = self.listen(tls.context(kind))
+        return f"https://127.0.0.1:{self._secure[kind]}{path}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority that clients have to trust."""
+        if self._directory is None:
+            from support import tls
+
+            self._directory = TemporaryDirectory()
+            tls.write_authority(Path(self._directory.name, "ca.pem"))
+        return Path(self._directory.name, "ca.pem")
 
     def put(self, path: str, data: bytes, kind: str = "application/octet-stream") -> str:
         """Serve literal bytes at `path`; returns the address."""
@@ -87,6 +111,11 @@ class FaultServer:
             self.log.clear()
 
     @property
+    def descriptors(self) -> set[int]:
+        """The numbers of the listening sockets."""
+        return {listener.fileno() for listener in self._listeners}
+
+    @property
     def open_lines(self) -> int:
         """How many connections are open now."""
         with self.lock:
@@ -104,6 +133,8 @@ class FaultServer:
 
     def close(self) -> None:
         """Stop every listener, connection and thread."""
+        if self._directory is not None:
+            self._directory.cleanup()
         self.closing.set()
         for listener in self._listeners:
             with contextlib.suppress(OSError):
@@ -183,6 +214,8 @@ class FaultServer:
                 return
             with self.lock:
                 self.log.append(request)
+            if self.watch is not None:
+                self.watch(request)
             line.served += 1
             exchange = Exchange(self, line, request)
             if self.handler is not None:

@@ -1,0 +1,487 @@
+"""What every engine promises (engines/base.py), each engine against the same server.
+
+Where an engine cannot know what happened, TOLD says what it may answer instead and why: `transfer`
+then asks the URL itself. Run one engine alone with `-k curl`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from support.bench import TUNING, Bench, nothing_left, sink_of, time_limit
+from support.process import argv, descendants, pids, until
+from support.sink import FileSink, ListJobs
+
+from gitassets.engines import load
+from gitassets.engines.base import Failed, Fetched, Job
+from gitassets.errors import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from support.server import FaultServer, Request
+
+KIB, MIB = 1 << 10, 1 << 20
+SOME = 3 * MIB + 12_345
+"""A size that no piece divides, and more than one flush of any buffer."""
+
+DELIVERED = "delivered"
+UNKNOWING = {Cause.TRANSIENT, Cause.ENGINE}
+
+TOLD: dict[str, dict[Cause, tuple[set[Cause | str], str]]] = {
+    "curl": {},
+    "aria2c": {
+        Cause.GONE: (UNKNOWING, "error 3 also stands for other answers"),
+        Cause.DENIED: (UNKNOWING, "'No URI available' hides the status"),
+        Cause.LIMITED: (UNKNOWING, "Retry-After is never read, the status is hidden"),
+        Cause.LYING: (
+            {*UNKNOWING, Cause.UNRANGED, DELIVERED},
+            "error 8 for every wrong range; not every lie is looked at while the bytes are right",
+        ),
+        Cause.UNRANGED: (UNKNOWING | {Cause.LYING}, "error 8 for every wrong range"),
+        Cause.REDIRECT: ({*UNKNOWING, DELIVERED}, "it follows redirects by itself"),
+    },
+    "wget": {
+        Cause.GONE: (UNKNOWING, "exit status 8 for every HTTP error"),
+        Cause.DENIED: (UNKNOWING, "exit status 8 for every HTTP error"),
+        Cause.LIMITED: (UNKNOWING, "exit status 8; Retry-After is not shown"),
+        Cause.LYING: (UNKNOWING | {Cause.UNRANGED}, "exit status 4 for every broken transfer"),
+        Cause.UNRANGED: ({*UNKNOWING, Cause.LYING, DELIVERED}, "it skips the first bytes itself"),
+        Cause.REDIRECT: (UNKNOWING, "exit status 8 for a redirect that it may not follow"),
+    },
+}
+"""For each engine: a cause that it may not recognise, what it may say instead, and the reason."""
+
+BLOCK, PIECE = 16 * KIB, MIB
+"""What aria2's control file counts in, and what it asks for (transfer notes, 1.7)."""
+
+WRITES_ITSELF = {"aria2c"}
+"""Another process writes the staging file: a sink that fails cannot be noticed."""
+
+
+@pytest.fixture(params=["curl", "aria2c", "wget"])
+def name(request: pytest.FixtureRequest) -> str:
+    engine: str = request.param
+    if why := load(engine, TUNING).unavailable():
+        pytest.skip(f"{engine}: {why}")
+    return engine
+
+
+@pytest.fixture
+def bench(name: str, server: FaultServer, tmp_path: Path) -> Iterator[Bench]:
+    with nothing_left(server):
+        yield Bench(name, server, tmp_path / "staging")
+
+
+def delivered(result: Fetched | Failed, seed: str = "s") -> None:
+    """Assert that the whole file is there, and right."""
+    assert isinstance(result, Fetched), f"{result.error.cause}: {result.error.reason}"
+    assert sink_of(result.job).wrong(seed) == []
+
+
+def failed(result: Fetched | Failed, *causes: Cause, engine: str, seed: str = "s") -> None:
+    """Assert that the job failed for one of `causes`, or as TOLD allows this engine."""
+    allowed: set[Cause | str] = set(causes)
+    for cause in causes:
+        allowed |= TOLD[engine].get(cause, (set(), ""))[0]
+    if isinstance(result, Fetched):
+        assert DELIVERED in allowed, "delivered, but should have failed"
+        delivered(result, seed)
+    else:
+        assert result.error.cause in allowed, result.error.reason
+        assert result.error.reason
+
+
+def span(request: Request, size: int) -> tuple[int, int]:
+    """Give the half-open range that a request asks for."""
+    start, end = request.range or (0, None)
+    return start, size if end is None else end
+
+
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
+    """Count the bytes that two ranges share."""
+    return max(0, min(one[1], other[1]) - max(one[0], other[0]))
+
+
+def known_again(engine: str, have: Sequence[tuple[int, int]], size: int) -> int:
+    """Count the bytes that an engine may ask for although they are there.
+
+    wget knows a prefix only. aria2 goes through a piece from its first missing block to its end.
+    """
+    if engine == "curl":
+        return 0
+    if engine == "wget":
+        return sum(end - start for start, end in have if start > 0)
+    again = 0
+    for low in range(0, size, PIECE):
+        piece = low, min(low + PIECE, size)
+        there = sum(overlap(piece, one) for one in have)
+        if there < piece[1] - piece[0]:
+            prefix = sum(overlap(piece, one) for one in have if one[0] <= low)
+            again += there - prefix // BLOCK * BLOCK
+    return again
+
+
+def allowance(engine: str) -> int:
+    """Bound what one broken connection may cost."""
+    return 0 if engine == "curl" else MIB
+
+
+class TestDelivery:
+    @pytest.mark.parametrize(
+        "size", [0, 1, 65535, 65536, 65537, 16 * MIB - 1, 16 * MIB, 16 * MIB + 1]
+    )
+    def test_size_and_bytes(self, bench: Bench, size: int) -> None:
+        result = bench.one(bench.job(size))
+        delivered(result)
+        assert result.count == size
+        # A range that is cut short for another connection was sent, in part, for nothing.
+        assert bench.server.sent() <= 2 * size
+
+    def test_many_at_once(self, bench: Bench) -> None:
+        jobs = [bench.job(size * 7919, seed=f"m{size}") for size in range(40)]
+        for number, result in enumerate(bench.run(*jobs)):
+            delivered(result, f"m{number}")
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            "close", "closeafter;requests=1", "continue100", "delay;ms=20", "slowheaders;ms=2",
+            "evilheaders", "link", "torrent", "torrent;kind=application~metalink4+xml",
+            "throttle;rate=20000000", "header;name=Set-Cookie;value=a=b",
+        ],
+    )  # fmt: skip
+    def test_in_spite_of(self, bench: Bench, behaviour: str) -> None:
+        delivered(bench.one(bench.job(SOME, behaviour)))
+        assert {request.port for request in bench.server.log} == {bench.server.port}
+
+    @pytest.mark.parametrize("behaviour", ["norange", "http10;length=1"])
+    def test_single_stream_from_a_server_without_ranges(self, bench: Bench, behaviour: str) -> None:
+        delivered(bench.one(bench.job(SOME, behaviour, single=True)))
+
+    @pytest.mark.parametrize("behaviour", ["norange-chunked", "http10"])
+    def test_single_stream_without_a_length(self, bench: Bench, behaviour: str) -> None:
+        result = bench.one(bench.job(SOME, behaviour, single=True))
+        if bench.name == "curl" or isinstance(result, Fetched):
+            delivered(result)
+        else:
+            failed(result, Cause.UNRANGED, engine=bench.name)
+
+    def test_two_mirrors_or_the_first(self, bench: Bench) -> None:
+        first = bench.request(bench.server.blob(SOME, "s", "status;code=404"))
+        second = bench.request(bench.server.other(f"/b/{SOME}/s/x"))
+        result = bench.one(bench.asking(first, second, size=SOME))
+        if isinstance(result, Fetched):
+            delivered(result)
+        else:
+            failed(result, Cause.GONE, engine=bench.name)
+            assert result.request in {first, None}
+
+    def test_over_tls(self, bench: Bench) -> None:
+        bench.tuning = replace(bench.tuning, ca_file=str(bench.server.ca_file))
+        url = bench.server.secure(f"/b/{SOME}/s/x")
+        delivered(bench.one(bench.asking(bench.request(url), size=SOME)))
+
+
+class TestResume:
+    @pytest.mark.parametrize(
+        "have",
+        [
+            [(0, 1)],
+            [(0, 65536)],
+            [(0, 2 * MIB + 77)],
+            [(0, SOME - 1)],
+            [(0, SOME)],
+            [(100_000, 200_000)],
+            [(0, 300_000), (MIB, 2 * MIB), (SOME - 5, SOME)],
+            [(at, at + 50_000) for at in range(0, SOME - 50_000, 100_000)],
+        ],
+        ids=lambda have: f"{len(have)}x{have[0][0]}-{have[-1][1]}",
+    )
+    def test_asks_only_for_what_is_missing(
+        self, bench: Bench, have: Sequence[tuple[int, int]]
+    ) -> None:
+        sink = bench.sink(SOME)
+        sink.preload("s", have)
+        gaps = sink.missing()
+        result = bench.one(bench.job(SOME, sink=sink))
+        delivered(result)
+        asked = [span(request, SOME) for request in bench.server.log]
+        again = sum(overlap(one, other) for one in asked for other in have)
+        assert again <= known_again(bench.name, have, SOME), f"{asked} asked, {gaps} missing"
+
+    @pytest.mark.parametrize("how", ["drop;after=1500000", "drop;after=1500000;rst=1"])
+    def test_what_arrived_stays(self, bench: Bench, how: str) -> None:
+        first = bench.job(SOME, f"{how};times=1000")
+        sink = sink_of(first)
+        bench.one(first)
+        assert not sink.present_wrong("s")
+        left = sum(end - start for start, end in sink.missing())
+        if "rst" not in how:
+            assert left < SOME
+        bench.server.forget()
+        delivered(bench.one(bench.job(SOME, sink=sink)))
+        assert bench.server.sent() <= left + allowance(bench.name)
+
+    @pytest.mark.parametrize("second", ["curl", "aria2c"])
+    def test_another_engine_goes_on(self, bench: Bench, second: str) -> None:
+        if load(second, TUNING).unavailable():
+            pytest.skip(f"no {second}")
+        size = 8 * MIB + 3
+        sink = bench.sink(size)
+        bench.one(bench.job(size, "dropat;at=3000000", sink=sink))
+        left = sum(end - start for start, end in sink.missing())
+        bench.server.forget()
+        other = Bench(second, bench.server, bench.staging / "other")
+        delivered(other.one(bench.job(size, sink=sink)))
+        assert bench.server.sent() <= left + allowance(second)
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("behaviour", "causes"),
+        [
+            ("status;code=404", [Cause.GONE]),
+            ("status;code=401", [Cause.DENIED]),
+            ("status;code=403", [Cause.DENIED]),
+            ("status;code=410", [Cause.DENIED, Cause.GONE]),
+            ("status;code=500", [Cause.TRANSIENT]),
+            ("status;code=502", [Cause.TRANSIENT]),
+            ("status;code=504", [Cause.TRANSIENT]),
+            ("status;code=408", [Cause.TRANSIENT]),
+            ("status;code=503", [Cause.LIMITED, Cause.TRANSIENT]),
+            ("retryafter;code=429;missing=1", [Cause.LIMITED]),
+            ("wrongrange", [Cause.LYING, Cause.UNRANGED]),
+            ("wrongtotal", [Cause.LYING]),
+            ("resize;by=1", [Cause.LYING]),
+            ("resize;by=-1", [Cause.LYING]),
+            ("nocontentrange", [Cause.LYING, Cause.UNRANGED]),
+            ("multipart", [Cause.LYING, Cause.UNRANGED]),
+            ("416", [Cause.LYING, Cause.UNRANGED]),
+            ("gzip", [Cause.LYING]),
+            ("gzip;ranged=1", [Cause.LYING]),
+            ("gzip;code=br", [Cause.LYING]),
+            ("html", [Cause.LYING]),
+            ("hangup", [Cause.TRANSIENT]),
+            ("hangup;rst=1", [Cause.TRANSIENT]),
+            ("drop;after=0", [Cause.TRANSIENT]),
+            ("drop;after=1", [Cause.TRANSIENT]),
+            ("short;by=1", [Cause.TRANSIENT, Cause.LYING]),
+            ("stall;after=0", [Cause.TRANSIENT]),
+            ("silent", [Cause.TRANSIENT]),
+            ("slow;rate=10", [Cause.TRANSIENT]),
+        ],
+    )
+    def test_told_as_data(self, bench: Bench, behaviour: str, causes: list[Cause]) -> None:
+        job = bench.job(65537 * 3, behaviour)
+        result = bench.one(job)
+        failed(result, *causes, engine=bench.name)
+        if Cause.LYING not in causes:
+            assert not sink_of(job).present_wrong("s")
+
+    @pytest.mark.parametrize(
+        ("behaviour", "low", "high"),
+        [
+            ("retryafter;code=429;seconds=7", 7, 7),
+            ("retryafter;code=503;seconds=7", 7, 7),
+            ("retryafter;code=429;date=50", 40, 51),
+        ],
+    )
+    def test_retry_after(self, bench: Bench, behaviour: str, low: float, high: float) -> None:
+        result = bench.one(bench.job(1000, behaviour))
+        failed(result, Cause.LIMITED, engine=bench.name)
+        assert isinstance(result, Failed)
+        if result.error.cause is Cause.LIMITED:
+            assert result.error.retry_after is not None
+            assert low <= result.error.retry_after <= high
+        assert len(bench.server.log) <= 4, "a server that said 'later' was asked again and again"
+
+    def test_a_server_that_ignores_ranges(self, bench: Bench) -> None:
+        sink = bench.sink(SOME)
+        sink.preload("s", [(0, 100_000)])
+        result = bench.one(bench.job(SOME, "norange", sink=sink))
+        failed(result, Cause.UNRANGED, engine=bench.name)
+        assert not sink.present_wrong("s")
+
+    def test_redirect_is_told_not_followed(self, bench: Bench) -> None:
+        result = bench.one(bench.job(SOME, "redirect;to=other"))
+        failed(result, Cause.REDIRECT, engine=bench.name)
+        if isinstance(result, Failed) and result.error.cause is Cause.REDIRECT:
+            assert result.error.location == bench.server.other(f"/b/{SOME}/s/file.bin")
+            assert {request.port for request in bench.server.log} == {bench.server.port}
+
+    def test_nobody_listens(self, bench: Bench) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        result = bench.one(bench.asking(bench.request(f"http://127.0.0.1:{port}/x"), size=9))
+        failed(result, Cause.TRANSIENT, engine=bench.name)
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            "longer;by=1", "longer;by=5000000", "longer;by=1;length=long", "longer;by=1;length=none",
+            "endless", "endless;chunked=0", "norange/endless", "norange/longer;by=1",
+            "doublelength", "lengthandchunked", "wronglength;by=9", "badchunk", "nothttp",
+            "hugeheaders", "lonecr", "stall;after=100000", "trailers", "chunked", "unknowntotal", "cap;bytes=65536", "redirectloop",
+            "badlocation;kind=empty", "badlocation;kind=garbage", "badlocation;kind=file",
+            "badlocation;kind=ftp", "badlocation;kind=none", "badlocation;kind=long",
+            "badlocation;kind=javascript",
+        ],
+    )  # fmt: skip
+    def test_sane_or_refused(self, bench: Bench, behaviour: str) -> None:
+        """Whatever a server does: right bytes or a failure, and its neighbour is untouched."""
+        bad, good = bench.job(SOME, behaviour), bench.job(SOME, seed="good")
+        results = bench.run(bad, good)
+        delivered(results[1], "good")
+        if isinstance(results[0], Fetched):
+            delivered(results[0])
+        else:
+            assert results[0].error.cause not in {Cause.LOCAL, Cause.REFUSED}
+
+    def test_a_disk_that_takes_no_more(self, bench: Bench) -> None:
+        if bench.name in WRITES_ITSELF:
+            pytest.skip(f"{bench.name} writes the staging file itself")
+
+        class Full(FileSink):
+            def write(self, offset: int, chunks: Sequence[bytes]) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        sink = Full(bench.staging / "full", SOME)
+        failed(bench.one(bench.job(SOME, sink=sink)), Cause.LOCAL, engine=bench.name)
+
+    @pytest.mark.parametrize("kind", ["expired", "stranger", "elsewhere"])
+    def test_certificates_are_checked(self, bench: Bench, kind: str) -> None:
+        bench.tuning = replace(bench.tuning, ca_file=str(bench.server.ca_file))
+        url = bench.server.secure("/b/1000/s/x", kind)
+        result = bench.one(bench.asking(bench.request(url), size=1000))
+        failed(result, Cause.LYING, engine=bench.name)
+        assert bench.server.log == []
+
+
+class TestSecrets:
+    def test_headers_stay_with_their_host(self, bench: Bench) -> None:
+        canaries = [("Authorization", "Bearer canary"), ("X-Token", "canary"), ("Cookie", "canary")]
+        for secret in (True, False):
+            for behaviour in ("redirect;to=other", "redirect;to=other;code=307", "link"):
+                url = bench.server.blob(SOME, "s", behaviour)
+                request = bench.request(url, canaries, secret=secret)
+                if bench.engine.handles(request):
+                    bench.one(bench.asking(request, size=SOME))
+        if bench.name == "curl":
+            assert bench.server.log, "the engine that must carry headers does not"
+        for asked in bench.server.log:
+            there = "canary" in "".join(asked.headers.values())
+            assert there == (asked.port == bench.server.port)
+
+    def test_nothing_in_argv_or_errors(self, bench: Bench) -> None:
+        before, seen = pids(), set()
+
+        def watch(_: Request) -> None:
+            for pid in pids() - before:
+                seen.update(argv(pid))
+
+        bench.server.watch = watch
+        url = bench.server.blob(SOME, "s", "slow;rate=3000000") + "?sig=canary"
+        denied = bench.server.blob(SOME, "s", "status;code=403") + "?sig=canary"
+        request = bench.request(url, [("X-Token", "canary")], secret=True)
+        if not bench.engine.handles(request):
+            request = bench.request(url)
+        good, bad = bench.run(
+            bench.asking(request, size=SOME), bench.asking(bench.request(denied), size=SOME)
+        )
+        delivered(good)
+        assert isinstance(bad, Failed)
+        assert "canary" not in f"{bad.error} {bad.error.reason} {bad.error.hint}"
+        assert not [text for text in seen if "canary" in text or "file.bin" in text]
+
+    def test_asks_for_the_bytes_as_they_are(self, bench: Bench) -> None:
+        delivered(bench.one(bench.job(SOME)))
+        for request in bench.server.log:
+            assert request.headers.get("accept-encoding", "identity") == "identity"
+            assert request.headers["user-agent"].startswith(bench.tuning.user_agent)
+            assert request.range is not None
+            assert "referer" not in request.headers
+
+
+class TestManners:
+    def test_several_at_once_and_closed_early(self, bench: Bench, server: FaultServer) -> None:
+        """A file that stalls does not hold up another; closing the generator ends it all."""
+        bench.tuning = replace(bench.tuning, low_speed_time=30.0)
+        stalled, quick = bench.job(SOME, "stall;after=1000"), bench.job(SOME, seed="q")
+        with nothing_left(server), time_limit():
+            results = bench.engine.fetch(ListJobs([stalled, quick]))
+            result = next(results)
+            assert result.job is quick
+            delivered(result, "q")
+            results.close()  # type: ignore[attr-defined]
+
+    def test_closed_before_it_began(self, bench: Bench) -> None:
+        bench.engine.fetch(ListJobs([bench.job(10)])).close()  # type: ignore[attr-defined]
+        assert bench.server.log == []
+
+    def test_nothing_to_do(self, bench: Bench) -> None:
+        assert bench.drain(ListJobs()) == []
+
+    def test_takes_no_more_than_it_has_room_for(self, bench: Bench) -> None:
+        jobs = ListJobs([bench.job(100, seed=f"t{number}") for number in range(300)])
+        with time_limit():
+            results = bench.engine.fetch(jobs)
+            next(results)
+            assert len(jobs.taken) < 300
+            results.close()  # type: ignore[attr-defined]
+
+    def test_work_that_comes_between_two_results(self, bench: Bench) -> None:
+        jobs = ListJobs([bench.job(1000, seed="n0")])
+        done = []
+        with time_limit():
+            for result in bench.engine.fetch(jobs):
+                done.append(result)
+                delivered(result, f"n{len(done) - 1}")
+                if len(done) < 5:
+                    jobs.add(bench.job(1000, seed=f"n{len(done)}"))
+        assert len(done) == 5
+
+    def test_work_that_is_not_ready_yet(self, bench: Bench) -> None:
+        class Later(ListJobs):
+            """Ready only when it was asked the third time."""
+
+            asked = 0
+
+            def take(self) -> Job | None:
+                self.asked += 1
+                return super().take() if self.asked > 2 else None
+
+            def delay(self) -> float | None:
+                return 0.01 if self.waiting else None
+
+        (result,) = bench.drain(Later([bench.job(1000)]))
+        delivered(result)
+
+    def test_a_killed_program_is_a_result(self, bench: Bench) -> None:
+        def kill(_: Request) -> None:
+            for pid in descendants(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+        bench.server.watch = kill
+        result = bench.one(bench.job(SOME, "slow;rate=3000000"))
+        if bench.name == "curl":
+            delivered(result)
+        else:
+            failed(result, Cause.ENGINE, Cause.TRANSIENT, engine=bench.name)
+            until(lambda: descendants(os.getpid()) == [])
+
+    def test_a_missing_program_is_said(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither is one of that name in the current directory ever run."""
+        with open(name, "w") as file:
+            file.write("#!/bin/sh\nexit 0\n")
+        os.chmod(name, 0o755)
+        for path in ("", ".", os.pathsep, "/nonexistent"):
+            monkeypatch.setenv("PATH", path)
+            assert bool(load(name, TUNING).unavailable()) == (name != "curl")
