@@ -74,25 +74,21 @@ def _refuse_doubled(text: str) -> None:
 
 
 def line_of(text: str, keys: tuple[str, ...]) -> int | None:
-    """Find the line of a key, or of the header of its table; None when it is spelled otherwise."""
-    start = 0
-    if len(keys) > 1:
-        name = re.escape(keys[1])
-        header = rf"""^[ \t]*\[[ \t]*{re.escape(keys[0])}[ \t]*\.[ \t]*["']?{name}["']?[ \t]*\]"""
-        found = re.search(header, text, re.MULTILINE)
-        if not found:
-            return None
-        start = found.end()
-    elif keys:
-        found = re.search(rf"^[ \t]*\[?{re.escape(keys[0])}\b", text, re.MULTILINE)
+    """Find the line of a key, or else of the header of its table; None when spelled otherwise."""
+    first, *inner = map(re.escape, keys)
+    if not inner or first not in {"asset", "store", "source"}:
+        found = re.search(rf"""^[ \t]*\[*[ \t]*["']?{first}\b""", text, re.MULTILINE)
         return _line(text, found.start()) if found else None
-    inner = keys[2] if len(keys) > 2 else None
-    end = text.find("\n[", start)
-    if inner is not None:
-        key = re.compile(rf"^[ \t]*{re.escape(inner)}[ \t]*=", re.MULTILINE)
-        if found := key.search(text, start, len(text) if end < 0 else end):
+    name = rf"""["']?{inner[0]}["']?"""
+    header = re.search(rf"^[ \t]*\[[ \t]*{first}[ \t]*\.[ \t]*{name}[ \t]*\]", text, re.MULTILINE)
+    if not header:
+        return None
+    if len(inner) > 1:
+        end = text.find("\n[", header.end())
+        key = re.compile(rf"^[ \t]*{inner[1]}[ \t]*=", re.MULTILINE)
+        if found := key.search(text, header.end(), len(text) if end < 0 else end):
             return _line(text, found.start())
-    return _line(text, start) if start else None
+    return _line(text, header.start())
 
 
 def _line(text: str | bytes, position: int) -> int:

@@ -157,7 +157,7 @@ def _checked_file(rest: str) -> str:
         if decoded.startswith("/"):
             raise ValueError("a host in a file: URL")
         return "//" + path
-    if not all(names) or "." in names or ":" in names[0]:
+    if not all(names[:-1]) or not decoded or "." in names or ":" in names[0]:
         raise ValueError("neither file:///absolute/path nor file:relative/path")
     return path
 
