@@ -205,7 +205,7 @@ class TestRepo:
             {"main": "https://example.org/o"},
             {"tiny": ("https://example.org/main", "https://example.org/1")},
         )
-        assert lockfile.dump(lockfile.load(text)) == text
+        assert lockfile.dump(lockfile.load(text.encode())) == text
 
     def test_clone_and_worktree_hold_the_commit(self, repo: Repo, tmp_path: Path) -> None:
         repo.lock({"x.bin": pinned_bytes(b"x")})

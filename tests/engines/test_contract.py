@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.bench import TUNING, Bench, nothing_left, sink_of, time_limit
 from support.process import argv, descendants, pids, until
+from support.proxy import Proxy
 from support.sink import FileSink, ListJobs
 
 from gitassets.engines import load
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from support.server import FaultServer, Request
 
+SCHEMES = ("http", "https")
 KIB, MIB = 1 << 10, 1 << 20
 SOME = 3 * MIB + 12_345
 """A size that no piece divides, and more than one flush of any buffer."""
@@ -184,6 +186,43 @@ class TestDelivery:
             failed(result, Cause.GONE, engine=bench.name)
             assert result.request in {first, None}
 
+    def test_through_a_proxy(self, bench: Bench) -> None:
+        with Proxy(login="user:word") as proxy:
+            bench.tuning = replace(
+                bench.tuning,
+                proxies=tuple((s, f"http://user:word@127.0.0.1:{proxy.port}") for s in SCHEMES),
+                ca_file=str(bench.server.ca_file),
+            )
+            # A name, because loopback addresses may be taken for local ones that need no proxy.
+            plain = bench.request(bench.server.other(f"/b/{SOME}/s/x"))
+            secure = bench.request(bench.server.secure(f"/b/{SOME}/t/x"))
+            results = bench.run(bench.asking(plain, size=SOME), bench.asking(secure, size=SOME))
+            delivered(results[0])
+            delivered(results[1], "t")
+            assert {request.method for request in proxy.log if request.status == 200} >= {"CONNECT"}
+            assert bench.server.other("/") in "".join(request.target for request in proxy.log)
+        assert "proxy-authorization" not in {name for r in bench.server.log for name in r.headers}
+
+    def test_no_proxy_is_dialled_directly(self, bench: Bench) -> None:
+        with Proxy() as proxy:
+            bench.tuning = replace(
+                bench.tuning,
+                proxies=tuple((s, proxy.url("")) for s in SCHEMES),
+                no_proxy=("127.0.0.1",),
+            )
+            delivered(bench.one(bench.job(SOME)))
+            assert proxy.log == []
+
+    def test_proxy_variables_do_not_count(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever makes the Tuning has read them; an engine that does so too may differ."""
+        with Proxy() as proxy:
+            for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+                monkeypatch.setenv(name, proxy.url(""))
+            delivered(bench.one(bench.job(SOME)))
+            assert proxy.log == []
+
     def test_over_tls(self, bench: Bench) -> None:
         bench.tuning = replace(bench.tuning, ca_file=str(bench.server.ca_file))
         url = bench.server.secure(f"/b/{SOME}/s/x")
@@ -332,7 +371,8 @@ class TestFaults:
             "hugeheaders", "lonecr", "stall;after=100000", "trailers", "chunked", "unknowntotal", "cap;bytes=65536", "redirectloop",
             "badlocation;kind=empty", "badlocation;kind=garbage", "badlocation;kind=file",
             "badlocation;kind=ftp", "badlocation;kind=none", "badlocation;kind=long",
-            "badlocation;kind=javascript",
+            "badlocation;kind=javascript", "norange;p=0.5;seed=1", "half500;p=0.5;seed=2",
+            "etag;after=2", "signed;requests=1",
         ],
     )  # fmt: skip
     def test_sane_or_refused(self, bench: Bench, behaviour: str) -> None:
@@ -355,6 +395,19 @@ class TestFaults:
 
         sink = Full(bench.staging / "full", SOME)
         failed(bench.one(bench.job(SOME, sink=sink)), Cause.LOCAL, engine=bench.name)
+
+    @pytest.mark.parametrize("how", ["407", "dead", "dies"])
+    def test_a_proxy_that_fails(self, bench: Bench, how: str) -> None:
+        with Proxy(
+            login="user:word" if how == "407" else "", dies_after=1000 if how == "dies" else None
+        ) as proxy:
+            bench.tuning = replace(bench.tuning, proxies=(("http", proxy.url("")),))
+            if how == "dead":
+                proxy.close()
+            result = bench.one(bench.job(SOME))
+        assert isinstance(result, Failed)
+        assert result.error.cause not in {Cause.LOCAL, Cause.GONE}
+        assert not sink_of(result.job).present_wrong("s")
 
     @pytest.mark.parametrize("kind", ["expired", "stranger", "elsewhere"])
     def test_certificates_are_checked(self, bench: Bench, kind: str) -> None:
