@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import struct
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 from xml.sax.saxutils import escape
+
+from gitassets.engines.programs import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,58 +23,61 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 BLOCK = 16 * 1024
 """Bytes; aria2's `Piece::BLOCK_LENGTH`."""
-_MAX_PIECES = 1 << 16
-"""So that a bitfield, which every poll carries as hex digits, stays below 16 KiB."""
+_MAX_PIECES = 1 << 18
+"""So that a bitfield, which every poll carries as hex digits, stays at 64 KiB."""
 _HEAD = struct.Struct(">HIIIQQI")
 """Version, extension, length of the info hash, piece length, total, uploaded, bytes of bitfield."""
 _COUNT = struct.Struct(">I")
 _PIECE = struct.Struct(">III")
 """Index, bytes of the piece, bytes of its bitmap."""
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def piece_length(size: int) -> int:
-    """Bytes of a piece in a file of `size` bytes: 1 MiB, aria2's least, up to 64 GiB."""
+    """Bytes of a piece in a file of `size` bytes: 1 MiB, aria2's least, up to 256 GiB."""
     return MIB * max(1, -(-size // (_MAX_PIECES * MIB)))
 
 
 def encode(size: int, missing: Sequence[Range]) -> bytes:
     """Give the control file of a file of `size` bytes in which the half-open ranges `missing` lack.
 
-    A block that lacks one byte lacks. `missing` is in order.
+    `missing` is in order. A block that lacks one byte lacks, and so do all behind it in its piece:
+    were they named, aria2c (1.36) would take the piece for complete when the gap before them is
+    filled, and write the rest of that stream into the next piece.
     """
     piece = piece_length(size)
-    whole = _arrived(0, size, piece, missing)
     cells = -(-size // piece)
+    whole = (1 << cells) - 1
     partial = []
-    for index, ranges in _touched(missing, piece).items():
-        start = index * piece
-        length = min(piece, size - start)
-        blocks = _arrived(start, length, BLOCK, ranges)
-        if blocks:
-            bitmap = _packed(blocks, -(-length // BLOCK))
-            partial.append(_PIECE.pack(index, length, len(bitmap)) + bitmap)
+    seen = -1
+    for start, end in missing:
+        first, last = start // piece, -(-end // piece)
+        whole &= ~(((1 << (last - first)) - 1) << (cells - last))
+        if first != seen:
+            partial.append(_in_flight(first, min(piece, size - first * piece), start % piece))
+        seen = last - 1
+    partial = [each for each in partial if each]
     bitfield = _packed(whole, cells)
     head = _HEAD.pack(1, 0, 0, piece, size, 0, len(bitfield))
     return b"".join([head, bitfield, _COUNT.pack(len(partial)), *partial])
 
 
-def decode(control: bytes, size: int) -> list[Range]:
-    """Give the ranges that `control` says are in the file, in order.
+def decode(control: bytes, size: int) -> tuple[str, list[Range]]:
+    """Give the bitfield of `control` as hex digits, and the ranges of finished blocks beside it.
 
     Raises ValueError when it is no control file of ours for a file of `size` bytes.
     """
     piece = piece_length(size)
+    ranges: list[Range] = []
     try:
         version, extension, info, length, total, _, count = _HEAD.unpack_from(control)
         if (version, extension, info, length, total) != (1, 0, 0, piece, size):
             raise ValueError("the control file of another file")
-        at = _HEAD.size
-        ranges = list(_runs(_unpacked(control[at : at + count], -(-size // piece)), 0, size, piece))
-        at += count
-        (pieces,) = _COUNT.unpack_from(control, at)
+        at = _HEAD.size + count
+        bitfield = control[_HEAD.size : at]
+        _unpacked(bitfield, -(-size // piece))
+        (partial,) = _COUNT.unpack_from(control, at)
         at += _COUNT.size
-        for _ in range(pieces):
+        for _ in range(partial):
             index, length, count = _PIECE.unpack_from(control, at)
             at += _PIECE.size
             if length != min(piece, size - index * piece):
@@ -83,7 +87,7 @@ def decode(control: bytes, size: int) -> list[Range]:
             at += count
     except struct.error as error:
         raise ValueError("a control file that is cut short") from error
-    return sorted(ranges)
+    return bitfield.hex(), ranges
 
 
 def pieces(bitfield: str, known: str, size: int) -> list[Range]:
@@ -106,7 +110,7 @@ def metalink(name: str, size: int, urls: Iterable[str]) -> bytes:
     No hash: with one, aria2c reads the file again at 150 MB/s when it is done.
     """
     mirrors = "".join(
-        f'<url priority="{priority}">{escape(quote(url, safe=_PRINTABLE, errors="replace"))}</url>'
+        f'<url priority="{priority}">{escape(one_line(url))}</url>'
         for priority, url in enumerate(urls, 1)
     )
     return (
@@ -116,25 +120,13 @@ def metalink(name: str, size: int, urls: Iterable[str]) -> bytes:
     ).encode()
 
 
-def _touched(missing: Sequence[Range], piece: int) -> dict[int, list[Range]]:
-    """Group the ranges by the pieces that they begin or end in: only those can be partial."""
-    touched: dict[int, list[Range]] = {}
-    for start, end in missing:
-        for index in {start // piece, (end - 1) // piece}:
-            touched.setdefault(index, []).append((start, end))
-    return touched
-
-
-def _arrived(start: int, length: int, cell: int, missing: Iterable[Range]) -> int:
-    """Give the cells of [start, start + length) that lack nothing, as bits, the first highest."""
-    cells = -(-length // cell)
-    mask = (1 << cells) - 1
-    for low, high in missing:
-        first = (max(low, start) - start) // cell
-        last = -(-(min(high, start + length) - start) // cell)
-        if first < last:
-            mask &= ~(((1 << (last - first)) - 1) << (cells - last))
-    return mask
+def _in_flight(index: int, length: int, arrived: int) -> bytes:
+    """Describe a piece whose first `arrived` bytes are there; nothing when that is no block."""
+    count, blocks = arrived // BLOCK, -(-length // BLOCK)
+    if not count:
+        return b""
+    bitmap = _packed(((1 << count) - 1) << (blocks - count), blocks)
+    return _PIECE.pack(index, length, len(bitmap)) + bitmap
 
 
 def _runs(mask: int, start: int, length: int, cell: int) -> Iterator[Range]:

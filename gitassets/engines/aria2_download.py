@@ -59,7 +59,6 @@ class Download:
         self.error: TransferError | None = None
         """Why it is being taken from aria2c; what it says of the download no longer counts."""
         self._tuning = tuning
-        self._known = ""
         self._mark = (now, 0)
         """When so much was there: the last time that the speed was found good enough."""
         self._begun = now
@@ -69,7 +68,10 @@ class Download:
             job.sink.restart()
         missing = job.sink.missing()
         self._lacked = _total(missing)
-        self._control.write_bytes(encode(job.size, missing))
+        control = encode(job.size, missing)
+        self._known, _ = decode(control, job.size)
+        """The bitfield that the sink knows."""
+        self._control.write_bytes(control)
 
     def parameters(self) -> tuple[str, dict[str, str]]:
         """Give those of `aria2.addMetalink`."""
@@ -104,9 +106,7 @@ class Download:
 
         Raises OSError when the sink cannot take note.
         """
-        bitfield = str(status.get("bitfield", ""))
-        self._tell(pieces(bitfield, self._known, self.job.size))
-        self._known = bitfield
+        self._learn(str(status.get("bitfield", "")))
         since, had = self._mark
         completed = int(status.get("completedLength", 0))
         if status.get("status") != "active":
@@ -138,7 +138,10 @@ class Download:
         Only when aria2c has let go of the file.
         """
         with contextlib.suppress(OSError, ValueError):  # complete: none; disk full: an empty one
-            self._tell(decode(self._control.read_bytes(), self.job.size))
+            bitfield, blocks = decode(self._control.read_bytes(), self.job.size)
+            self._learn(bitfield)
+            for start, end in blocks:
+                self.job.sink.wrote(start, end)
         for leftover in (self._control, self._control.with_name(self._control.name + "__temp")):
             with contextlib.suppress(OSError):
                 leftover.unlink()
@@ -165,9 +168,11 @@ class Download:
         said = safe(redacted(str(status.get("errorMessage", ""))))
         return self.failure(cause, f"aria2c: {words} (error {code}: {said.rstrip('.')})")
 
-    def _tell(self, ranges: Iterable[tuple[int, int]]) -> None:
-        for start, end in ranges:
+    def _learn(self, bitfield: str) -> None:
+        """Tell the sink which pieces are new; what is told twice would be hashed twice."""
+        for start, end in pieces(bitfield, self._known, self.job.size):
             self.job.sink.wrote(start, end)
+        self._known = bitfield or self._known
 
     def _count(self) -> int:
         return max(0, self._lacked - _total(self.job.sink.missing()))

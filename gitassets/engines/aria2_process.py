@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from gitassets.engines import confine
 from gitassets.engines.aria2_rpc import Gone, Refused, Rpc
-from gitassets.engines.programs import find
+from gitassets.engines.programs import environment, find, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +33,11 @@ if TYPE_CHECKING:
 OLDEST = (1, 36)
 """Below it control files are not synced with the data (aria2 1.36 release notes)."""
 _START_TIMEOUT = 15.0
-"""Seconds, as the next."""
-_VERSION_TIMEOUT = 5.0
+"""Seconds until its port must be open."""
 _PORTS = 8
 """Ports to try: each may be taken between our look and aria2c's bind."""
 _LEAST_LIMIT = 64 << 20
 """Bytes that any file may have: the log and control files are under the limit too."""
-_PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 _BOUND = re.compile(r"IPv4 RPC: (listening on|failed to bind) TCP port")
 _FLAGS = (
     "--no-netrc=true",
@@ -82,35 +80,20 @@ def unavailable() -> str | None:
 def _features(program: str) -> frozenset[str]:
     """Ask `program` what is compiled in. Raises Gone when it cannot be used."""
     try:
-        answer = subprocess.run(
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_environment("/"),
-            timeout=_VERSION_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Gone(f"'{program} --version' does not end") from error
+        said = version(program)
     except OSError as error:
-        raise Gone(f"'{program}' does not start: {error.strerror}") from error
-    text = answer.stdout.decode(errors="replace")
-    version = re.match(r"aria2 version (\d+)\.(\d+)", text)
+        raise Gone(f"'{program}' cannot be used: {error.strerror}") from error
+    found = re.match(r"aria2 version (\d+)\.(\d+)", said)
     # Another major version is another program: aria2-next (3.x) ends with 0 over a file with holes.
-    if not version or int(version[1]) != OLDEST[0]:
+    if not found or int(found[1]) != OLDEST[0]:
         raise Gone(f"'{program}' is not aria2 1.x")
-    if (int(version[1]), int(version[2])) < OLDEST:
-        raise Gone(f"'{program}' is {version[0]}, older than 1.36")
-    features = re.search(r"^Enabled Features: (.*)$", text, re.MULTILINE)
+    if (int(found[1]), int(found[2])) < OLDEST:
+        raise Gone(f"'{program}' is {found[0]}, older than 1.36")
+    features = re.search(r"^Enabled Features: (.*)$", said, re.MULTILINE)
     names = frozenset(features[1].split(", ")) if features else frozenset[str]()
     if "Metalink" not in names:
         raise Gone(f"'{program}' was built without Metalink")
     return names
-
-
-def _environment(home: str) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    return {**passed, "HOME": home, "LC_ALL": "C"}
 
 
 class Process:
@@ -154,7 +137,7 @@ class Process:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=self.directory,
-                env=_environment(str(private)),
+                env=environment(str(private)),
                 start_new_session=True,  # the terminal's Ctrl-C is for us alone
             )  # fmt: skip
             self.rpc = Rpc(port, secret)
