@@ -45,7 +45,9 @@ class GitError(AssetsError):
 
     def __init__(self, args: tuple[str, ...], code: int, stderr: str) -> None:
         first = stderr.strip().splitlines()[:1]
-        super().__init__(f"git {' '.join(args[:3])} failed ({code}): {''.join(first) or 'no output'}")
+        super().__init__(
+            f"git {' '.join(args[:3])} failed ({code}): {''.join(first) or 'no output'}"
+        )
         self.command = args
         self.code = code
         self.stderr = stderr

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "Asset", "AssetPath", "Digest", "Outcome", "Request", "Signature", "SourceTable", "Status",
-    "StoreTable", "Url",
+    "Asset",
+    "AssetPath",
+    "Digest",
+    "Outcome",
+    "Request",
+    "Signature",
+    "SourceTable",
+    "Status",
+    "StoreTable",
+    "Url",
 ]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -26,7 +34,7 @@ class Digest(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> Digest:
+    def __new__(cls, text: str) -> Digest:  # noqa: PYI034 - Self is 3.11's
         """Check and keep `text`."""
         if not _DIGEST.fullmatch(text):
             raise ValueError("not 64 lower-case hex digits")

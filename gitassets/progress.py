@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+
 class Progress(Protocol):
     """Receives facts, in any order, from one thread; must return quickly and never raise."""
 
@@ -19,6 +20,9 @@ class Progress(Protocol):
     def noted(self, text: str) -> None:
         """Something worth a line: a mirror that failed, a wait that the server asked for."""
 
+    def close(self) -> None:
+        """Nothing more will come; take away what is drawn."""
+
 
 class Silent:
     """A Progress that nobody looks at."""
@@ -33,4 +37,7 @@ class Silent:
         """Nothing."""
 
     def noted(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
         """Nothing."""

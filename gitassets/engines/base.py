@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from gitassets.errors import TransferError
@@ -82,7 +82,7 @@ class Jobs(Protocol):
         """Give the next job, or None when none is ready now."""
 
     def delay(self) -> float | None:
-        """Seconds after which another job may be ready; None: not before one has finished, or never."""
+        """Seconds until another may be ready; None: not before one has finished, or never."""
 
 
 class Engine(Protocol):
@@ -96,7 +96,7 @@ class Engine(Protocol):
     def handles(self, request: Request) -> bool:
         """Tell whether the engine keeps every rule that this request comes with."""
 
-    def fetch(self, jobs: Jobs) -> Iterator[Fetched | Failed]:
+    def fetch(self, jobs: Jobs) -> Generator[Fetched | Failed, None, None]:
         """Work until `jobs` is empty; closing the generator stops everything and leaves nothing.
 
         Between two results `jobs` may have got new work. Running transfers never raise: what goes

@@ -1,0 +1,5 @@
+"""`python -m gitassets` is `git assets`."""
+
+from gitassets.cli import entry
+
+entry()

@@ -1,0 +1,79 @@
+"""The command line: which verb, what it returns, and what the user reads when it fails.
+
+The only place that catches for users and the only one that knows exit statuses: 0 done, 1 the
+answer is no or some assets failed, 128 fatal, 129 usage, 130 Ctrl-C. A verb is one module of
+`commands`, imported when it is named.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from gitassets.commands import VERBS, overview, parser_of
+from gitassets.errors import AssetsError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line and give its exit status."""
+    words = list(argv)
+    if not words or words[0] in {"-h", "--help"}:
+        sys.stdout.write(overview())
+        return 0 if words else 129
+    verb = "version" if words[0] == "--version" else words[0]
+    from gitassets.console import Console  # noqa: PLC0415 - what fails first needs it, too
+
+    console = Console()
+    try:
+        if verb not in VERBS:
+            raise UsageError(f"'{verb}' is not a git assets command", hint="git assets -h")
+        return _run(verb, words[1:])
+    except AssetsError as error:
+        console.failure(error)
+        return error.status
+    except BrokenPipeError:
+        # Nobody reads any more. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # noqa: BLE001 - a bug of ours; the user gets one line and a log
+        from gitassets.crash import report  # noqa: PLC0415
+
+        return report(error, console, verbose={"-v", "--verbose"} & set(words) != set())
+
+
+def _run(verb: str, words: list[str]) -> int:
+    arguments = parser_of(verb).parse_args(words)
+    from gitassets.context import Context  # noqa: PLC0415 - -h needs none of it
+
+    with Context(arguments) as context:
+        status: int = import_module(f"gitassets.commands.{verb}").run(context, arguments)
+    sys.stdout.flush()
+    return status
+
+
+def entry() -> NoReturn:
+    """The program: `git-assets`, and so `git assets`."""
+    import signal  # noqa: PLC0415 - 1 ms
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, stop)
+    try:
+        status = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        # A shell loop stops only when the program died of the signal itself.
+        sys.stderr.write("\ninterrupted; the next run goes on where this one stopped\n")
+        sys.stderr.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        status = 130
+    # Everything is closed and flushed by now: the interpreter's own tear-down is only waiting.
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,87 @@
+"""`git assets fetch`: the cache gets what revisions pin; the work tree stays as it is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gitassets import git, lockfile, options, report
+from gitassets.errors import AssetsError, UsageError
+from gitassets.model import Status
+
+if TYPE_CHECKING:
+    import argparse
+
+    from gitassets.context import Context
+    from gitassets.lockfile import Lockfile
+    from gitassets.model import Asset, Digest
+
+EXAMPLES = """examples:
+  git assets fetch                what HEAD pins
+  git assets fetch v1.0 v2.0      what two tags pin
+  git assets fetch --all          what any ref pins
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("rev", nargs="*", metavar="REV", help="revisions (default: HEAD)")
+    parser.add_argument("--all", action="store_true", help="every ref's tip")
+    options.transfer(parser)
+    options.dry_run(parser)
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Fetch. 0 when the cache has everything, 1 when some failed."""
+    begun = time.monotonic()
+    wanted = _wanted(context, arguments)
+    sync = context.sync
+    todo = sync.plan_fetch([asset for _, asset in wanted.values()])
+    if arguments.dry_run:
+        free = context.store.free_space()
+        if arguments.json:
+            context.console.json("fetch", report.plan_json(todo, free=free, where={}))
+        else:
+            place = str(context.store.root)
+            report.plan(context.console, todo, free=free, place=place, where={})
+        return 0
+    transfer = None
+    if todo.fetch and not context.offline:
+        sync.check_space(todo)
+        transfer = context.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
+    try:
+        outcomes = list(sync.fill(todo, {key: row[0] for key, row in wanted.items()}, transfer))
+    finally:
+        context.end_progress()
+    context.announce(record=True)
+    if arguments.json:
+        document = {"assets": report.rows(outcomes), "summary": report.summary(outcomes)}
+        context.console.json("fetch", document)
+    else:
+        report.finish(context.console, outcomes, time.monotonic() - begun)
+    return 1 if any(each.status is Status.FAILED for each in outcomes) else 0
+
+
+def _wanted(
+    context: Context, arguments: argparse.Namespace
+) -> dict[Digest, tuple[Lockfile, Asset]]:
+    """One asset for each content, with the lockfile that pins it."""
+    if not context.place.git_dir:
+        raise UsageError("there is no repository here, so there are no revisions")
+    revisions = git.refs() if arguments.all else arguments.rev or ["HEAD"]
+    for revision in revisions:
+        if not arguments.all and not git.commit_of(revision):
+            raise UsageError(f"'{revision}' is not a revision of this repository")
+    found: dict[Digest, tuple[Lockfile, Asset]] = {}
+    texts = git.lockfiles(revisions)
+    for revision, text in texts.items():
+        try:
+            locked = lockfile.load(text)
+        except AssetsError as error:
+            context.console.warning(f"{revision}: {error}")
+            continue
+        for asset in locked.assets.values():
+            found.setdefault(asset.sha256, (locked, asset))
+    if not texts and not arguments.all:
+        raise UsageError(f"no assets.lock.toml in {', '.join(revisions)}", hint="git assets init")
+    return found

@@ -1,0 +1,234 @@
+"""Every setting: its key, its environment variable, its type and its default, in one table.
+
+Options come before the environment, the environment before git config, git config before the
+default. Nothing here is ever read from a committed file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from gitassets import git
+from gitassets.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+T = TypeVar("T")
+
+_UNITS = {
+    "": 1, "b": 1,
+    "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40,  # git's own suffixes are binary
+    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+}  # fmt: skip
+_NUMBER = re.compile(r"([0-9]{1,18})(\.[0-9]{1,6})? ?([a-z]{0,3})")
+
+
+def size(text: str) -> int:
+    """Bytes from `1500`, `16 MiB`, `10GB`, `8k`. Raises ValueError."""
+    found = _NUMBER.fullmatch(text.strip().lower())
+    if not found or found[3] not in _UNITS:
+        raise ValueError("not a size such as 500MB or 16MiB")
+    return (
+        int(float(found[1] + (found[2] or "")) * _UNITS[found[3]])
+        if found[2]
+        else int(found[1]) * _UNITS[found[3]]
+    )
+
+
+def flag(text: str) -> bool:
+    """Git's booleans. Raises ValueError."""
+    word = text.strip().lower()
+    if word in {"true", "yes", "on", "1"}:
+        return True
+    if word in {"false", "no", "off", "0", ""}:
+        return False
+    raise ValueError("not a boolean")
+
+
+def count(text: str) -> int:
+    """A positive number. Raises ValueError."""
+    if not text.strip().isdecimal() or not 0 < int(text) <= 1024:
+        raise ValueError("not a number between 1 and 1024")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Seconds from `90`, `15m`, `12h`, `30d`, `2w`. Raises ValueError."""
+    found = re.fullmatch(r"([0-9]{1,9})(s|m|h|d|w)?", text.strip().lower())
+    if not found:
+        raise ValueError("not a duration such as 12h or 30d")
+    return (
+        float(found[1]) * {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]]
+    )
+
+
+def speed(text: str) -> tuple[int, float]:
+    """Bytes a second, and for how long below them is too slow: `1KiB/30s`. Raises ValueError."""
+    rate, _, time = text.partition("/")
+    return size(rate), seconds(time or "30")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader that takes only these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def link_modes(text: str) -> tuple[str, ...]:
+    """A comma-separated list of link modes. Raises ValueError."""
+    modes = tuple(part.strip() for part in text.split(","))
+    read = one_of("reflink", "hardlink", "symlink", "copy")
+    return tuple(read(mode) for mode in modes)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One thing that a user can turn."""
+
+    key: str
+    """In git config; unset keys of other case are the same key, as in git."""
+    default: T
+    read: Callable[[str], T]
+    environment: str | None
+    about: str
+
+
+CACHE = Setting("assets.cacheDir", "", str, "GIT_ASSETS_CACHE", "where the shared cache is")
+ENGINE = Setting(
+    "assets.engine", "auto", one_of("auto", "aria2c", "curl", "wget"), "GIT_ASSETS_ENGINE",
+    "what moves the bytes: auto, aria2c, curl or wget",
+)  # fmt: skip
+SEGMENT_ABOVE = Setting(
+    "assets.segmentAbove", 16 * 2**20, size, None, "auto uses aria2c from this size on"
+)
+JOBS = Setting("assets.jobs", 4, count, "GIT_ASSETS_JOBS", "large files at once (-j)")
+CONNECTIONS = Setting(
+    "assets.connections", 8, count, "GIT_ASSETS_CONNECTIONS", "connections for one large file (-x)"
+)
+LOW_SPEED = Setting(
+    "assets.lowSpeed", (1024, 30.0), speed, "GIT_ASSETS_LOW_SPEED",
+    "RATE/TIME: a connection slower than this for so long is dropped and resumed",
+)  # fmt: skip
+RETRY_CAP = Setting(
+    "assets.retryCap",
+    60.0,
+    seconds,
+    "GIT_ASSETS_RETRY_CAP",
+    "longest Retry-After that is waited for",
+)
+LINK_MODE: Setting[tuple[str, ...]] = Setting(
+    "assets.linkMode", ("reflink", "hardlink", "copy"), link_modes, "GIT_ASSETS_LINK_MODE",
+    "how files of the cache appear in the work tree: a list, the first that works",
+)  # fmt: skip
+FSYNC = Setting(
+    "assets.fsync",
+    True,
+    flag,
+    "GIT_ASSETS_FSYNC",
+    "make downloads durable before they count; false for CI",
+)
+ALLOW: Setting[tuple[str, ...]] = Setting(
+    "assets.allow",
+    (),
+    lambda text: (text,),
+    None,
+    "a private host, host:port, or directory that may be used; repeated",
+)
+OFFLINE = Setting("assets.offline", False, flag, "GIT_ASSETS_OFFLINE", "no network at all")
+GC_GRACE = Setting(
+    "assets.gcGrace", 30 * 86400.0, seconds, None,
+    "how long a clone that cannot be reached still counts for cache gc",
+)  # fmt: skip
+PROGRESS = Setting(
+    "assets.progress", "auto", one_of("auto", "always", "never", "json"), "GIT_ASSETS_PROGRESS",
+    "auto, always, never or json",
+)  # fmt: skip
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    CACHE, ENGINE, SEGMENT_ABOVE, JOBS, CONNECTIONS, LOW_SPEED, RETRY_CAP, LINK_MODE, FSYNC, ALLOW,
+    OFFLINE, GC_GRACE, PROGRESS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What git config and the environment say, read once."""
+
+    rows: Sequence[tuple[str, str | None]] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def get(self, setting: Setting[T], option: T | None = None) -> T:
+        """Give the value that wins. Raises ConfigError for one that cannot be read."""
+        if option is not None:
+            return option
+        name, text = self.found(setting)
+        if text is None:
+            return setting.default
+        try:
+            return setting.read(text)
+        except ValueError as error:
+            raise ConfigError(name, text, str(error)) from error
+
+    def found(self, setting: Setting[Any]) -> tuple[str, str | None]:
+        """Where the setting's text stands, and the text; None when nobody set it."""
+        if setting.environment and self.environ.get(setting.environment):
+            return setting.environment, self.environ[setting.environment]
+        values = self.values(setting.key)
+        return setting.key, values[-1] if values else None
+
+    def values(self, key: str) -> list[str]:
+        """Every value of a key that may be repeated, in git's order."""
+        return [value or "true" for name, value in self.rows if name.lower() == key.lower()]
+
+    def cache_dir(self) -> Path:
+        """The cache's place, absolute."""
+        text = self.get(CACHE)
+        if text:
+            return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - no symlink is resolved
+        if base := self.environ.get("XDG_CACHE_HOME"):
+            return Path(base) / "git-assets"
+        from platformdirs import user_cache_path  # noqa: PLC0415 - the user's waiting
+
+        return user_cache_path("git-assets", appauthor=False)
+
+    def proxies(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """Proxies by scheme, and the hosts that need none: git's order (http.proxy first)."""
+        environ = self.environ
+        ours = self.values("http.proxy")
+        found: list[tuple[str, str]] = []
+        for scheme in ("http", "https"):
+            # Upper-case HTTP_PROXY could come from a CGI request header (httpoxy), so as in curl it
+            # does not count; HTTPS_PROXY does.
+            names = [
+                f"{scheme}_proxy",
+                *(["HTTPS_PROXY"] if scheme == "https" else []),
+                "all_proxy",
+                "ALL_PROXY",
+            ]
+            values = ours[-1:] or [environ[name] for name in names if environ.get(name)]
+            if values and values[0]:
+                found.append((scheme, values[0]))
+        direct = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+        return tuple(found), tuple(part.strip() for part in direct.split(",") if part.strip())
+
+    def ca_file(self) -> str | None:
+        """The PEM bundle that the user named for git, or None."""
+        return self.environ.get("GIT_SSL_CAINFO") or next(
+            iter(self.values("http.sslcainfo")[-1:]), None
+        )
+
+
+def read() -> Config:
+    """Ask git once for all of it; outside a repository only the user's own files count."""
+    return Config(git.config())

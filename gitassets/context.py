@@ -1,0 +1,198 @@
+"""What a command may use, each thing opened when it is first asked for and closed at the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from gitassets import __version__, config, git, lockfile
+from gitassets.console import Console
+from gitassets.engines import Fleet
+from gitassets.engines.base import Tuning
+from gitassets.errors import AssetsError
+from gitassets.sources import Resolver
+from gitassets.sources.base import Policy
+from gitassets.transfer import Transfer
+
+if TYPE_CHECKING:
+    import argparse
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from gitassets.config import Config
+    from gitassets.git import Place
+    from gitassets.lockfile import Lockfile
+    from gitassets.model import Digest, Url
+    from gitassets.progress import Progress
+    from gitassets.store import Store
+    from gitassets.sync import Sync
+    from gitassets.worktree import WorkTree
+
+
+class Context:
+    """The things of one command line."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._open = ExitStack()
+        self._shown: list[Progress] = []
+        self.console = Console(quiet=arguments.quiet, verbose=arguments.verbose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end_progress()
+        self._open.close()
+
+    @cached_property
+    def place(self) -> Place:
+        """Where we are. Raises NotARepository."""
+        return git.locate()
+
+    @cached_property
+    def config(self) -> Config:
+        """Environment and git config."""
+        return config.read()
+
+    @cached_property
+    def tree(self) -> WorkTree:
+        """The open work tree."""
+        from gitassets.worktree import WorkTree  # noqa: PLC0415 - `cache` commands need none
+
+        return self._open.enter_context(WorkTree(self.place))
+
+    @cached_property
+    def lockfile(self) -> Lockfile:
+        """The work tree's lockfile. Raises LockfileError, NotARepository."""
+        found = self.tree.lockfile()
+        if found.revision > lockfile.REVISION:
+            self.console.warning(
+                f"assets.lock.toml was written by a newer git assets (revision {found.revision}); "
+                "what this version does not know is kept as it is"
+            )
+        return found
+
+    @cached_property
+    def store(self) -> Store:
+        """The open cache. Raises StoreError."""
+        from gitassets.store import Store  # noqa: PLC0415 - `list` needs none
+
+        store = Store.open(self.config.cache_dir(), fsync=self.config.get(config.FSYNC))
+        self._open.callback(store.close)
+        return store
+
+    @cached_property
+    def sync(self) -> Sync:
+        """The work tree and the cache together."""
+        from gitassets.link import Linker  # noqa: PLC0415 - as above
+        from gitassets.sync import Sync  # noqa: PLC0415
+
+        return Sync(self.tree, self.store, Linker(self.config.get(config.LINK_MODE)))
+
+    @cached_property
+    def offline(self) -> bool:
+        """No network, by option or by setting."""
+        asked: bool = getattr(self._arguments, "offline", False)
+        return asked or self.config.get(config.OFFLINE)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Which hosts and directories may be asked."""
+        allowed = frozenset(self.config.values(config.ALLOW.key))
+        return Policy(self.place.top, allowed, explicit=True)
+
+    @cached_property
+    def tuning(self) -> Tuning:
+        """What options and settings say about connections."""
+        settings = self.config
+        rate, time = settings.get(config.LOW_SPEED)
+        proxies, direct = settings.proxies()
+        return Tuning(
+            jobs=settings.get(config.JOBS, getattr(self._arguments, "jobs", None)),
+            connections=settings.get(
+                config.CONNECTIONS, getattr(self._arguments, "connections", None)
+            ),
+            low_speed=rate,
+            low_speed_time=time,
+            user_agent=f"git-assets/{__version__}",
+            ca_file=settings.ca_file(),
+            proxies=proxies,
+            no_proxy=direct,
+        )
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """The engines. Raises UsageError when the one asked for cannot work here."""
+        return Fleet(
+            self.tuning,
+            chosen=self.config.get(config.ENGINE, getattr(self._arguments, "engine", None)),
+            segment_above=self.config.get(config.SEGMENT_ABOVE),
+        )
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """The sources."""
+        return Resolver(self.policy)
+
+    def progress(self, *, total: int, files: int) -> Progress:
+        """Something to watch; `end_progress` takes it away, at the latest when the command ends."""
+        mode = self.config.get(config.PROGRESS, self._arguments.progress)
+        shown = self.console.progress(mode, total=total, files=files)
+        self._shown.append(shown)
+        return shown
+
+    def end_progress(self) -> None:
+        """Clear the screen for what comes next."""
+        while self._shown:
+            self._shown.pop().close()
+
+    def transfer(self, *, total: int, files: int) -> Transfer:
+        """Make what brings bytes."""
+        return Transfer(
+            self.store,
+            self.resolver,
+            self.fleet,
+            progress=self.progress(total=total, files=files),
+            retry_cap=self.config.get(config.RETRY_CAP),
+            more=self.newest,
+        )
+
+    def newest(self, digest: Digest) -> list[Url]:
+        """Say where the lockfiles at origin's default branch and at HEAD know this content."""
+        urls: list[Url] = []
+        for other in self._newest:
+            for asset in other.by_digest(digest):
+                urls += other.urls_of(asset)
+            urls += other.store_urls(digest)
+        return urls
+
+    @cached_property
+    def _newest(self) -> list[Lockfile]:
+        if not self.place.git_dir:
+            return []
+        revisions = [ref for ref in (git.default_branch(), "HEAD") if ref]
+        found = []
+        for text in dict.fromkeys(git.lockfiles(revisions).values()):
+            try:
+                found.append(lockfile.load(text))
+            except AssetsError as error:
+                self.console.detail(f"a lockfile of another revision is of no help: {error}")
+        return found
+
+    def announce(self, *, record: bool) -> None:
+        """Say, once, which private hosts were used, and remember that the user wanted it."""
+        for host in sorted(self.policy.asked):
+            if record and self.place.git_dir:
+                git.set_config(config.ALLOW.key, host, add=True)
+                self.console.say(
+                    f"note: '{host}' is a private host; allowed from now on (assets.allow in .git/config)"
+                )
+        self.policy.asked.clear()

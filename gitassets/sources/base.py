@@ -1,0 +1,120 @@
+"""The seam between names and places: a source turns a lockfile URL into a request.
+
+Redirects, credentials and the question whether a host may be asked at all end here; an engine gets
+requests that need no further thought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from gitassets.addresses import is_private_host
+from gitassets.errors import Cause, TransferError
+from gitassets.urls import Url, redacted, same_origin
+
+if TYPE_CHECKING:
+    from gitassets.model import Request
+
+MAX_HOPS = 10
+"""Redirects followed for one request; curl's own default is 30, git's 20, browsers' 20."""
+_ACROSS = frozenset({"accept", "user-agent"})
+"""Headers that may cross to another origin: a list of what may, not of what may not."""
+
+
+class Source(Protocol):
+    """One URL scheme."""
+
+    def resolve(self, url: Url) -> Request:
+        """Give the request for `url`, with no network where the scheme needs none.
+
+        Raises TransferError, with Cause.REFUSED when policy forbids to ask at all.
+        """
+
+
+@dataclass(slots=True)
+class Policy:
+    """Which places may be asked (design §5): public ones, and what the user allowed."""
+
+    top: Path
+    """The work tree: `file:` URLs below it need no permission."""
+    allowed: frozenset[str] = frozenset()
+    """`assets.allow`: hosts, host:port, or directories."""
+    explicit: bool = True
+    """A person typed the command; a hook must not dial a private host on its own."""
+    asked: set[str] = field(default_factory=set)
+    """Private hosts that an explicit command used without a recorded permission."""
+
+    def private(self, url: Url) -> bool:
+        """Tell whether this host may have a private address. Raises TransferError if not."""
+        host, port = _place(url)
+        if self._recorded(host, port):
+            return True
+        if not is_private_host(host):
+            return False
+        if not self.explicit:
+            raise TransferError(
+                url,
+                f"'{host}' is a private host, and a hook asks no private host by itself",
+                Cause.REFUSED,
+                hint=f"git config --add assets.allow {host}",
+            )
+        self.asked.add(host)
+        return True
+
+    def hop(self, request: Request, location: str) -> Request:
+        """Follow one redirect. Raises TransferError when it may not be followed."""
+        target = urljoin(request.url, location)
+        if request.hops >= MAX_HOPS:
+            raise TransferError(request.url, f"more than {MAX_HOPS} redirects", Cause.LYING)
+        try:
+            url = Url(target)
+        except ValueError as error:
+            shown = redacted(target)
+            raise TransferError(
+                request.url, f"redirect to '{shown}': {error}", Cause.LYING
+            ) from error
+        old, new = urlsplit(request.url), urlsplit(url)
+        if new.scheme not in {"http", "https"} or (old.scheme, new.scheme) == ("https", "http"):
+            raise TransferError(
+                request.url, f"redirect from {old.scheme} to {new.scheme} refused", Cause.LYING
+            )
+        return replace(
+            request,
+            url=str(url),
+            hops=request.hops + 1,
+            private=self._private_hop(request, url),
+            headers=request.headers
+            if same_origin(request.url, url)
+            else tuple(pair for pair in request.headers if pair[0].lower() in _ACROSS),
+        )
+
+    def _private_hop(self, request: Request, url: Url) -> bool:
+        host, port = _place(url)
+        if self._recorded(host, port):
+            return True
+        if is_private_host(host) and not request.private:
+            raise TransferError(
+                request.url,
+                f"redirect from a public host to the private host '{host}' refused",
+                Cause.REFUSED,
+                hint=f"git config --add assets.allow {host}",
+            )
+        return is_private_host(host)
+
+    def _recorded(self, host: str, port: int | None) -> bool:
+        return host in self.allowed or f"{host}:{port}" in self.allowed
+
+    def directory(self, path: Path) -> Path | None:
+        """Give the allowed directory that `path` lies below, or None. Nothing on disk is asked."""
+        for root in (self.top, *(Path(text) for text in self.allowed if text.startswith("/"))):
+            if path.is_relative_to(root):
+                return root
+        return None
+
+
+def _place(url: Url) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port

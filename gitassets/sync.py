@@ -1,0 +1,213 @@
+"""Make the work tree match the lockfile: observe, plan, apply.
+
+The order is the safety: everything is looked at and decided before the first byte moves; a file of
+the user's is only moved away, never overwritten; a failure of one asset is an outcome, and the run
+goes on with the others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitassets import git, nearby, plan
+from gitassets.applied import Record
+from gitassets.errors import AssetsError, NoSpace
+from gitassets.model import Outcome, Signature, Status
+from gitassets.observe import observe
+from gitassets.plan import Observation, State
+from gitassets.transfer import Want
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitassets.link import Linker
+    from gitassets.lockfile import Lockfile
+    from gitassets.model import Asset, AssetPath, Digest
+    from gitassets.plan import Plan
+    from gitassets.store import Store
+    from gitassets.transfer import Delivery, Transfer
+    from gitassets.worktree import WorkTree
+
+
+class Sync:
+    """One work tree, one cache."""
+
+    def __init__(self, tree: WorkTree, store: Store, linker: Linker) -> None:
+        self.tree = tree
+        self.store = store
+        self._linker = linker
+
+    def plan(
+        self, assets: Sequence[Asset], *, force: bool = False, remove: Iterable[AssetPath] = ()
+    ) -> Plan:
+        """Look at everything and decide; nothing is changed but the journal's knowledge."""
+        seen = observe(self.tree, assets, self.store.objects_path)
+        wrong = [row.asset for row in seen if row.state is not State.RIGHT]
+        if wrong:
+            tracked = git.tracked([asset.path for asset in wrong], self.tree.place)
+            seen = [
+                row
+                if row.asset.path not in tracked
+                else Observation(row.asset, row.state, tracked=True, why=row.why)
+                for row in seen
+            ]
+        return plan.make(seen, self._cached(wrong), force=force, remove=remove)
+
+    def states(self, assets: Sequence[Asset]) -> tuple[list[Observation], set[Digest]]:
+        """Look without deciding: what stands at each path, and which contents the cache holds."""
+        seen = observe(self.tree, assets, self.store.objects_path)
+        wrong = {row.asset.sha256: row.asset.size for row in seen if row.state is not State.RIGHT}
+        return seen, self.store.present(wrong)
+
+    def set_aside(self, assets: Iterable[Asset]) -> None:
+        """Move files that are not what is pinned to `.git/assets/rescued`, and forget them."""
+        paths = [asset.path for asset in assets if self.tree.root.stat(asset.path)]
+        self._rescue(paths)
+        for path in paths:
+            self.tree.records.pop(path, None)
+
+    def _cached(self, assets: Iterable[Asset]) -> set[Digest]:
+        wanted = {asset.sha256: asset.size for asset in assets}
+        have = self.store.present(wanted)
+        lacking = {digest: size for digest, size in wanted.items() if digest not in have}
+        return have | nearby.adopt(self.store, lacking, self.tree.place.common_dir)
+
+    def plan_fetch(self, assets: Sequence[Asset]) -> Plan:
+        """Decide for the cache alone: what it has is kept, the rest is fetched."""
+        have = self._cached(assets)
+        return plan.Plan(
+            keep=tuple(asset for asset in assets if asset.sha256 in have),
+            fetch=tuple(asset for asset in assets if asset.sha256 not in have),
+        )
+
+    def check_space(self, todo: Plan) -> None:
+        """Raise NoSpace when the missing bytes cannot fit, before any of them moves."""
+        staged = self.store.staged({asset.sha256 for asset in todo.fetch})
+        needed = todo.bytes_to_fetch - staged
+        free = self.store.free_space()
+        if needed > free:
+            raise NoSpace(needed, free, str(self.store.root))
+
+    def apply(self, todo: Plan, lockfile: Lockfile, transfer: Transfer | None) -> Iterator[Outcome]:
+        """Do what the plan says, yielding what came of each asset as it is known.
+
+        Without a transfer nothing is fetched: what would have to be is a failure.
+        """
+        yield from (Outcome(asset, Status.KEPT) for asset in todo.keep)
+        for refusal in todo.blocked:
+            error = f"'{refusal.asset.path}' {refusal.why}"
+            yield Outcome(refusal.asset, Status.FAILED, errors=(error,), hint=refusal.hint)
+        self._rescue(todo.rescue)
+        for path in todo.remove:
+            self._remove(path)
+        yield from (self._link(asset, Status.LINKED) for asset in todo.link)
+        if transfer is None:
+            yield from map(_unreachable, todo.fetch)
+            return
+        by_digest: dict[Digest, list[Asset]] = {}
+        for asset in todo.fetch:
+            by_digest.setdefault(asset.sha256, []).append(asset)
+        wants = (want(lockfile, assets) for assets in by_digest.values())
+        for delivery in transfer.bring(wants):
+            for index, asset in enumerate(by_digest[delivery.want.digest]):
+                fetched = _outcome(asset, delivery, moved=delivery.count if index == 0 else 0)
+                if fetched.status is Status.FAILED:
+                    yield fetched
+                    continue
+                linked = self._link(asset, Status.FETCHED)
+                errors = fetched.errors + linked.errors
+                yield replace(
+                    fetched, status=linked.status, link=linked.link, errors=errors, hint=linked.hint
+                )
+
+    def fill(
+        self, todo: Plan, lockfiles: Mapping[Digest, Lockfile], transfer: Transfer | None
+    ) -> Iterator[Outcome]:
+        """Bring the bytes into the cache only; `lockfiles` says who pins what."""
+        yield from (Outcome(asset, Status.KEPT) for asset in todo.keep)
+        if transfer is None:
+            yield from map(_unreachable, todo.fetch)
+            return
+        assets = {asset.sha256: asset for asset in todo.fetch}
+        wants = (want(lockfiles[digest], [asset]) for digest, asset in assets.items())
+        for delivery in transfer.bring(wants):
+            yield _outcome(assets[delivery.want.digest], delivery, moved=delivery.count)
+
+    def remember(self, lockfile: Lockfile) -> None:
+        """Keep what is known of the work tree, and tell the cache what this clone needs."""
+        self.tree.save_records()
+        place = self.tree.place
+        if place.common_dir:
+            needed = [asset.sha256 for asset in lockfile.assets.values()]
+            self.store.journal.register(str(place.common_dir), str(place.top), needed)
+
+    def _link(self, asset: Asset, status: Status) -> Outcome:
+        """Let the cached object appear at the asset's path."""
+        source = self.store.object_path(asset.sha256)
+        mode = ""
+
+        def put(directory: int, name: str) -> None:
+            nonlocal mode
+            mode = self._linker.link(source, directory, name, executable=asset.executable)
+
+        try:
+            self.tree.root.place(asset.path, put)
+            facts = self.tree.root.stat(asset.path)
+        except AssetsError as error:
+            return Outcome(asset, Status.FAILED, errors=(str(error),), hint=error.hint)
+        except OSError as error:
+            why = f"cannot write '{asset.path}': {error.strerror or error}"
+            return Outcome(asset, Status.FAILED, errors=(why,))
+        if facts:
+            signature = Signature(facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            self.tree.records[asset.path] = Record(asset.sha256, signature)
+        return Outcome(asset, status, link=mode)
+
+    def _remove(self, path: AssetPath) -> None:
+        self.tree.root.remove(path)
+        self.tree.records.pop(path, None)
+
+    def _rescue(self, paths: Iterable[AssetPath]) -> None:
+        """Move the user's files below `.git/assets/rescued`, keeping their relative paths."""
+        place = self.tree.rescue_place()
+        for path in paths:
+            if place is None:
+                raise AssetsError(
+                    f"'{path}' would be overwritten, and there is no git directory to rescue it to"
+                )
+            target = place / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            parent, _, name = path.rpartition("/")
+            with self.tree.root.directory(parent) as directory:
+                try:
+                    os.rename(name, target, src_dir_fd=directory)
+                except OSError:  # the git directory is on another file system
+                    with (
+                        os.fdopen(self.tree.root.open_read(path), "rb") as file,
+                        target.open("xb") as to,
+                    ):
+                        shutil.copyfileobj(file, to)
+                    self.tree.root.remove(path, prune=False)
+
+
+def _unreachable(asset: Asset) -> Outcome:
+    error = "not in the cache, and the network was not to be used"
+    return Outcome(asset, Status.FAILED, errors=(error,), hint="git assets pull")
+
+
+def _outcome(asset: Asset, delivery: Delivery, *, moved: int) -> Outcome:
+    status = Status.FETCHED if delivery.ok else Status.FAILED
+    return Outcome(
+        asset, status, delivery.engine, delivery.source,
+        bytes=moved, errors=delivery.errors, hint=delivery.hint,
+    )  # fmt: skip
+
+
+def want(lockfile: Lockfile, assets: Sequence[Asset]) -> Want:
+    """Everything that the lockfile knows about one content, whichever asset says it."""
+    first = assets[0]
+    urls = [url for asset in assets for url in lockfile.urls_of(asset)]
+    return Want(first.sha256, first.size, first.path, (*urls, *lockfile.store_urls(first.sha256)))

@@ -1,0 +1,189 @@
+"""The user's files: the lockfile, the `.gitignore` blocks, and what was last put where.
+
+Every write goes through `beneath`, whole or not at all. The lockfile is only replaced when it still
+is what was read, so that two writers cannot swallow each other's edit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from gitassets import applied, ignore, lockfile
+from gitassets.beneath import Root
+from gitassets.errors import AssetsError, LockfileError, NotARepository, UsageError
+from gitassets.git import LOCKFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from gitassets.applied import Record
+    from gitassets.git import Place
+    from gitassets.lockfile import Lockfile
+
+IGNORE = ".gitignore"
+ATTRIBUTES = ".gitattributes"
+_TICK = 0.01
+"""Seconds; kernels stamp files with the time of the last timer tick, at most so long ago."""
+
+
+class WorkTree:
+    """An open work tree."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.root = Root(place.top)
+        self.records: dict[str, Record] = {}
+        """What was last put at each path; `save_records` keeps it."""
+        self._read: bytes | None = None
+        self._known: bytes = b""
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self.root)
+        if self.place.state:
+            try:
+                self._known = (self.place.state / applied.NAME).read_bytes()
+            except OSError:
+                self._known = b""
+            self.records = applied.load(self._known)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def lockfile(self) -> Lockfile:
+        """Read the lockfile. Raises LockfileError, or NotARepository when there is none."""
+        found = self.root.stat(LOCKFILE)
+        if found is None:
+            raise NotARepository("there is no assets.lock.toml here", hint="git assets init")
+        if found.st_size > lockfile.MAX_BYTES:
+            raise LockfileError(None, f"more than {lockfile.MAX_BYTES} bytes")
+        with os.fdopen(self.root.open_read(LOCKFILE), "rb") as file:
+            self._read = file.read()
+        return lockfile.load(self._read)
+
+    def has_lockfile(self) -> bool:
+        """Tell whether there is anything under the lockfile's name."""
+        return self.root.stat(LOCKFILE) is not None
+
+    def save_lockfile(self, new: Lockfile) -> bool:
+        """Write the lockfile, whole; False when it already says exactly this.
+
+        Raises AssetsError when somebody else changed it since it was read.
+        """
+        data = lockfile.dump(new).encode()
+        if data == self._read:
+            return False
+        if self.has_lockfile():
+            with os.fdopen(self.root.open_read(LOCKFILE), "rb") as file:
+                now = file.read()
+            if now != self._read:
+                raise AssetsError(
+                    "assets.lock.toml was changed by somebody else meanwhile; nothing was written",
+                    hint="git assets status",
+                )
+        elif self._read is not None:
+            raise AssetsError("assets.lock.toml was removed meanwhile; nothing was written")
+        self.root.write_atomic(LOCKFILE, data)
+        self._read = data
+        return True
+
+    def add_attributes(self) -> bool:
+        """Keep the lockfile's line endings on every system; False when that is said already."""
+        text = self._text(ATTRIBUTES)
+        if any(line.split()[:1] == [LOCKFILE] for line in text.splitlines()):
+            return False
+        before = text if not text or text.endswith("\n") else text + "\n"
+        line = f"{LOCKFILE} text eol=lf merge=gitassets\n"
+        self.root.write_atomic(ATTRIBUTES, (before + line).encode("utf-8", "surrogateescape"))
+        return True
+
+    def update_ignores(self, *, add: Iterable[str] = (), drop: Iterable[str] = ()) -> list[str]:
+        """Let git ignore the paths of `add`, and not those of `drop`; give the files written."""
+        adding, dropping = list(add), list(drop)
+        have: dict[str, bool] = {}
+        homes: dict[str, tuple[list[str], list[str]]] = {}
+        for paths, column in ((adding, 0), (dropping, 1)):
+            for path in paths:
+                home = ignore.home(path, self._with_ignore(path, have))
+                homes.setdefault(home, ([], []))[column].append(path)
+        written = []
+        for home, (new, old) in sorted(homes.items()):
+            name = f"{home}/{IGNORE}" if home else IGNORE
+            before = self._text(name)
+            after = ignore.updated(before, home, add=new, drop=old)
+            if after == before:
+                continue
+            if after:
+                self.root.write_atomic(name, after.encode("utf-8", "surrogateescape"))
+            else:
+                self.root.remove(name, prune=False)
+            written.append(name)
+        return written
+
+    def _with_ignore(self, path: str, have: dict[str, bool]) -> list[str]:
+        """Which directories above `path` have a `.gitignore`."""
+        parts = path.split("/")[:-1]
+        found = []
+        for depth in range(len(parts), 0, -1):
+            directory = "/".join(parts[:depth])
+            if directory not in have:
+                have[directory] = self.root.stat(f"{directory}/{IGNORE}") is not None
+            if have[directory]:
+                found.append(directory)
+        return found
+
+    def _text(self, name: str) -> str:
+        try:
+            with os.fdopen(self.root.open_read(name), "rb") as file:
+                return file.read().decode("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return ""
+
+    def relative(self, path: str) -> str:
+        """Give a path of the command line relative to the top, as git would.
+
+        Raises UsageError when it lies outside of the work tree.
+        """
+        top = os.path.realpath(self.place.top)
+        here = os.path.join(top, self.place.prefix)  # noqa: PTH118 - no symlink is resolved
+        full = os.path.normpath(os.path.join(here, path))  # noqa: PTH118
+        if not full.startswith(top + os.sep):
+            # An absolute path may lead through another name of the work tree.
+            parent, name = os.path.split(full)
+            full = os.path.join(os.path.realpath(parent), name)  # noqa: PTH118
+        if not full.startswith(top + os.sep):
+            raise UsageError(f"'{path}' is outside of the work tree")
+        return full[len(top) + 1 :].replace(os.sep, "/")
+
+    def save_records(self) -> None:
+        """Keep what was put where. Losing it costs a hash a file, so it is not synced."""
+        state = self.place.state
+        data = applied.dump(self.records)
+        if state is None or data == self._known:
+            return
+        # A file written in the tick of its recorded stat could change again without changing its
+        # signature ("racy git"): what is recorded must be older than the record.
+        newest = max((record.signature.mtime_ns for record in self.records.values()), default=0)
+        time.sleep(max(0.0, min(_TICK, _TICK + newest / 1e9 - time.time())))
+        state.mkdir(parents=True, exist_ok=True)
+        with Root(state) as directory:
+            directory.write_atomic(applied.NAME, data, sync=False)
+        self._known = data
+
+    def rescue_place(self) -> Path | None:
+        """A new directory name for files that `--force` moves away; None without a git directory."""
+        state = self.place.state
+        return state / "rescued" / time.strftime("%Y%m%d-%H%M%S") if state else None
