@@ -1,0 +1,1 @@
+"""Read and rewrite commits: what `git assets migrate` is made of (design §7)."""
