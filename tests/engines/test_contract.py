@@ -12,6 +12,8 @@ import signal
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, build_opener
 
 import pytest
 from support.bench import TUNING, Bench, nothing_left, sink_of, time_limit
@@ -40,8 +42,7 @@ UNKNOWING = {Cause.TRANSIENT, Cause.ENGINE}
 TOLD: dict[str, dict[Cause, tuple[set[Cause | str], str]]] = {
     "curl": {},
     "aria2c": {
-        Cause.GONE: (UNKNOWING, "error 3 also stands for other answers"),
-        Cause.DENIED: (UNKNOWING, "'No URI available' hides the status"),
+        Cause.DENIED: (UNKNOWING, "'No URI available' hides all statuses but 401 and 404"),
         Cause.LIMITED: (UNKNOWING, "Retry-After is never read, the status is hidden"),
         Cause.LYING: (
             {*UNKNOWING, Cause.UNRANGED, DELIVERED},
@@ -51,12 +52,7 @@ TOLD: dict[str, dict[Cause, tuple[set[Cause | str], str]]] = {
         Cause.REDIRECT: ({*UNKNOWING, DELIVERED}, "it follows redirects by itself"),
     },
     "wget": {
-        Cause.GONE: (UNKNOWING, "exit status 8 for every HTTP error"),
-        Cause.DENIED: (UNKNOWING, "exit status 8 for every HTTP error"),
-        Cause.LIMITED: (UNKNOWING, "exit status 8; Retry-After is not shown"),
-        Cause.LYING: (UNKNOWING | {Cause.UNRANGED}, "exit status 4 for every broken transfer"),
-        Cause.UNRANGED: ({*UNKNOWING, Cause.LYING, DELIVERED}, "it skips the first bytes itself"),
-        Cause.REDIRECT: (UNKNOWING, "exit status 8 for a redirect that it may not follow"),
+        Cause.LYING: (UNKNOWING, "certificates: exit status 5 also stands for a broken handshake"),
     },
 }
 """For each engine: a cause that it may not recognise, what it may say instead, and the reason."""
@@ -99,6 +95,13 @@ def failed(result: Fetched | Failed, *causes: Cause, engine: str, seed: str = "s
     else:
         assert result.error.cause in allowed, result.error.reason
         assert result.error.reason
+
+
+class Stay(HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def span(request: Request, size: int) -> tuple[int, int]:
@@ -167,6 +170,7 @@ class TestDelivery:
     @pytest.mark.parametrize("behaviour", ["norange", "http10;length=1"])
     def test_single_stream_from_a_server_without_ranges(self, bench: Bench, behaviour: str) -> None:
         delivered(bench.one(bench.job(SOME, behaviour, single=True)))
+        assert len(bench.server.log) == 1
 
     @pytest.mark.parametrize("behaviour", ["norange-chunked", "http10"])
     def test_single_stream_without_a_length(self, bench: Bench, behaviour: str) -> None:
@@ -175,6 +179,13 @@ class TestDelivery:
             delivered(result)
         else:
             failed(result, Cause.UNRANGED, engine=bench.name)
+
+    def test_a_large_file_is_cut(self, bench: Bench) -> None:
+        """Where a server throttles connections, several are faster than one."""
+        if bench.name == "wget":
+            pytest.skip("wget has one connection")
+        delivered(bench.one(bench.job(32 * MIB, "throttle;rate=30000000")))
+        assert 2 <= len({request.line for request in bench.server.log}) <= 32
 
     def test_two_mirrors_or_the_first(self, bench: Bench) -> None:
         first = bench.request(bench.server.blob(SOME, "s", "status;code=404"))
@@ -268,6 +279,22 @@ class TestResume:
         bench.server.forget()
         delivered(bench.one(bench.job(SOME, sink=sink)))
         assert bench.server.sent() <= left + allowance(bench.name)
+
+    def test_a_signed_url_that_expires(self, bench: Bench) -> None:
+        """Each address is good for a million bytes; a new one goes on where the last one ended."""
+        signed = bench.server.blob(SOME, "s", "signed;bytes=1000000")
+        sink = bench.sink(SOME)
+        for _ in range(8):
+            with pytest.raises(HTTPError) as moved:
+                build_opener(Stay).open(signed)
+            moved.value.close()
+            request = bench.request(moved.value.headers["Location"])
+            result = bench.one(bench.asking(request, size=SOME, sink=sink))
+            if isinstance(result, Fetched):
+                break
+            failed(result, Cause.DENIED, Cause.TRANSIENT, engine=bench.name)
+        delivered(result)
+        assert bench.server.sent("token=") <= SOME + 8 * (1000 + allowance(bench.name))
 
     @pytest.mark.parametrize("second", ["curl", "aria2c"])
     def test_another_engine_goes_on(self, bench: Bench, second: str) -> None:

@@ -127,8 +127,8 @@ class FaultServer:
         """Open one more port, with TLS when `context` is given; returns its number."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._listeners.append(listener)
-        self._start(self._accept, listener, context)
         port: int = listener.getsockname()[1]
+        self._start(self._accept, listener, port, context)
         return port
 
     def close(self) -> None:
@@ -174,8 +174,7 @@ class FaultServer:
             self._threads.add(thread)
         thread.start()
 
-    def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
-        port = listener.getsockname()[1]
+    def _accept(self, listener: socket.socket, port: int, context: ssl.SSLContext | None) -> None:
         while True:
             try:
                 sock, _ = listener.accept()
