@@ -12,13 +12,13 @@ import shutil
 import stat
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitassets.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REPLACEABLE = frozenset({errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES})
@@ -27,7 +27,7 @@ _POLL = 0.05
 """Seconds between two tries where flock(2) has no time limit of its own."""
 
 
-def claim(path: Path) -> tuple[int, os.stat_result] | None:
+def claim(path: str) -> tuple[int, os.stat_result] | None:
     """Open or create a regular file of ours and lock it; None while another process has it.
 
     Whatever else has the name is removed. The lock ends with the descriptor. Raises StoreError
@@ -43,7 +43,7 @@ def claim(path: Path) -> tuple[int, os.stat_result] | None:
             if _has_name(status, path):
                 if _is_ours(status):
                     return descriptor, status
-                path.unlink()
+                Path(path).unlink()
         except BaseException:
             os.close(descriptor)
             raise
@@ -110,7 +110,7 @@ class CacheLock:
                 return
 
 
-def _open(path: Path) -> int:
+def _open(path: str) -> int:
     try:
         return os.open(path, _FLAGS, 0o600)
     except OSError as error:
@@ -118,27 +118,27 @@ def _open(path: Path) -> int:
             raise
         if error.errno == errno.EISDIR:
             shutil.rmtree(path)
-        elif error.errno == errno.EACCES and path.is_file():
-            path.chmod(0o600)  # made read-only by a process that died before its rename
+        elif error.errno == errno.EACCES and Path(path).is_file():
+            Path(path).chmod(0o600)  # made read-only by a process that died before its rename
         else:
-            path.unlink()
+            Path(path).unlink()
     return os.open(path, _FLAGS, 0o600)
 
 
-def _lock(descriptor: int, path: Path) -> bool:
+def _lock(descriptor: int, path: str) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
         raise StoreError(
-            f"no locks on the file system of '{path.parent}': {error.strerror}",
+            f"no locks on the file system of '{Path(path).parent}': {error.strerror}",
             hint="git config --global assets.cacheDir DIRECTORY",
         ) from error
     return True
 
 
-def _has_name(status: os.stat_result, path: Path) -> bool:
+def _has_name(status: os.stat_result, path: str) -> bool:
     try:
         return os.path.samestat(status, os.lstat(path))
     except FileNotFoundError:

@@ -51,7 +51,7 @@ class Verified(Protocol):
     def seal(self) -> Signature:
         """Make it read-only. Raises ValueError when the bytes are not those of the digest."""
 
-    def move(self, target: Path) -> None:
+    def move(self, target: str) -> None:
         """Rename it and let go of it."""
 
     def discard(self) -> None:
@@ -73,7 +73,7 @@ class Objects:
 
     def look(self, digest: Digest) -> Signature | None:
         """Return how an object looks; None when it is absent. Anything may have its name."""
-        try:
+        try:  # ten thousand times a run: pathlib would take longer than the kernel
             status = os.lstat(f"{self._root}/{digest[:2]}/{digest[2:]}")
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -121,13 +121,15 @@ class Objects:
         rows = []
         changed = set()
         for file, digest, signature in looks:
-            changed |= self._make(digest[:2])
-            target = self.path(digest)
+            fan = f"{self._root}/{digest[:2]}"
+            if self._make(fan):
+                changed.add(str(self._root))
+            target = f"{fan}/{digest[2:]}"
             if os.path.lexists(target) and keeps(digest):
                 file.discard()
                 continue
             file.move(target)
-            changed.add(self._root / digest[:2])
+            changed.add(fan)
             rows.append((digest, signature))
         self._sync_directories(changed)
         return rows
@@ -150,16 +152,16 @@ class Objects:
                     status = entry.stat(follow_symlinks=False)
                     yield digest, status.st_size, status.st_mtime
 
-    def _make(self, fan: str) -> set[Path]:
-        """Make the directory of a digest; returns the directory that got a new entry."""
+    def _make(self, fan: str) -> bool:
+        """Make the directory of a digest; tells whether it is new."""
         if fan in self._made:
-            return set()
+            return False
         self._made.add(fan)
         try:
-            (self._root / fan).mkdir(mode=self._mode)
+            os.mkdir(fan, self._mode)  # noqa: PTH102 - a string, as in look
         except FileExistsError:
-            return set()
-        return {self._root}
+            return False
+        return True
 
     def _sync(self, descriptors: Sequence[int]) -> None:
         if not self._fsync:
@@ -179,7 +181,7 @@ class Objects:
                 if error.errno not in (*syscalls.UNSUPPORTED, errno.EINVAL):
                     raise
 
-    def _sync_directories(self, directories: Iterable[Path]) -> None:
+    def _sync_directories(self, directories: Iterable[str]) -> None:
         if not self._fsync:
             return
         opened: list[int] = []

@@ -11,6 +11,7 @@ import errno
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitassets import holes
@@ -22,7 +23,6 @@ from gitassets.ranges import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from gitassets.journal import Journal
 
@@ -37,13 +37,17 @@ _IOV_MAX = 1024
 class Staging:
     """The sink of one digest (`engines.base.Sink`). Made by `open`, ended by `close` or `move`."""
 
-    def __init__(self, descriptor: int, path: Path, size: int, journal: Journal) -> None:
-        self.path = path
+    def __init__(self, descriptor: int, name: str, size: int, journal: Journal) -> None:
+        self.path = Path(name)
+        self.digest = Digest(name.rpartition("/")[2])
+        """The sha256 that the bytes must have."""
         self.size = size
+        """Bytes."""
         self.on_bytes: Callable[[int], None] | None = None
         """Called with the count of bytes that are new; negative when they were thrown away."""
         self.descriptor = descriptor
         """Open for reading and writing; -1 when this is over."""
+        self._name = name
         self._journal = journal
         self._ranges = Ranges()
         self._saved = (0, time.monotonic())
@@ -58,12 +62,12 @@ class Staging:
         What is there and is not a file of ours with the right size is replaced. Raises NoSpace
         when the disk cannot hold `size` bytes, StoreError without kernel locks, OSError.
         """
-        path = directory / digest
-        claimed = claim(path)
+        name = f"{directory}/{digest}"  # pathlib would cost as much as a system call
+        claimed = claim(name)
         if claimed is None:
             return None
         descriptor, status = claimed
-        staging = cls(descriptor, path, size, journal)
+        staging = cls(descriptor, name, size, journal)
         if size > SMALL:
             # Read-ahead would bring pages of holes into memory, where SEEK_DATA takes them for data
             # (measured on ext4 after fallocate: 10 MiB too much).
@@ -74,11 +78,6 @@ class Staging:
             staging.close()
             raise
         return staging
-
-    @property
-    def digest(self) -> Digest:
-        """The sha256 that the bytes must have."""
-        return Digest(self.path.name)
 
     def missing(self) -> list[tuple[int, int]]:
         """Return the half-open byte ranges that have not arrived, in order."""
@@ -141,15 +140,13 @@ class Staging:
         return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def rename(self, digest: Digest) -> None:
-        """Put the file under another digest: that of bytes which were not pinned when it began."""
-        target = self.path.with_name(digest)
+        """Take another digest: that of bytes which were not pinned when this began."""
         self._forget()
-        self.path.rename(target)
-        self.path = target
+        self.digest = digest
 
-    def move(self, target: Path) -> None:
+    def move(self, target: str) -> None:
         """Give the file its final name and let go of it. Raises OSError, and then it is kept."""
-        os.rename(self.path, target)  # noqa: PTH104 - ten thousand times a run
+        os.rename(self._name, target)  # noqa: PTH104 - a string, see open
         self._forget()
         self._end()
 
@@ -220,15 +217,15 @@ class Staging:
 
     def _save(self) -> None:
         if self.size > RESUMED:
-            self._journal.save_ranges(self.digest, self._ranges)
+            self._journal.save_ranges(Digest(self.path.name), self._ranges)
             self._saved = (self._ranges.count, time.monotonic())
             self._remembered = True
 
     def _forget(self) -> None:
         """Remove what other places know of this file."""
         if self._remembered:
-            self._journal.drop_ranges([self.digest])
-            self.path.with_name(f"{self.path.name}.aria2").unlink(missing_ok=True)
+            self._journal.drop_ranges([Digest(self.path.name)])
+            Path(f"{self._name}.aria2").unlink(missing_ok=True)
             self._remembered = self.size > SMALL
 
     def _end(self) -> None:

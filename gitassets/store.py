@@ -110,7 +110,7 @@ class Store:
         return facts.f_bavail * facts.f_frsize
 
     def staged(self, digests: Iterable[Digest]) -> int:
-        """Return how many bytes of these are on the disk already, reserved ones included."""
+        """Return how many bytes the staging files of these use on disk, reserved ones included."""
         total = 0
         for digest in digests:
             with suppress(OSError):
@@ -236,14 +236,6 @@ class Store:
             raise self._failed(error) from error
         self.journal.forget([digest])
 
-    @staticmethod
-    def free_space(path: Path) -> int:
-        """Return the bytes that this user may still write where `path` is, or will be."""
-        while not path.exists():
-            path = path.parent
-        space = os.statvfs(path)
-        return space.f_bavail * space.f_frsize
-
     def _take(self, intake: Intake) -> None:
         try:
             self.publish([intake])
@@ -257,7 +249,7 @@ class Store:
 
     def _failed(self, error: OSError, needed: int = 0) -> StoreError:
         if error.errno in _FULL:
-            return NoSpace(needed, self.free_space(self.root), str(self.root))
+            return NoSpace(needed, self.free_space(), str(self.root))
         return _unusable(self.root, error)
 
 
