@@ -145,18 +145,25 @@ def _judge_whole(fields: Mapping[bytes, bytes], asked: Asked) -> Answer:
 
 def _refusal(status: int, fields: Mapping[bytes, bytes], asked: Asked) -> TransferError:
     if status in _REDIRECTS:
-        target = fields.get(b"location", b"")
-        if not target:
-            return _lying(asked, f"HTTP {status} without a target", status)
-        location = urljoin(asked.url, quote(target, safe=_URL_BYTES))
-        reason = f"HTTP {status}: moved"
-        return TransferError(asked.source, reason, Cause.REDIRECT, status=status, location=location)
+        return _redirect(status, fields, asked)
     if status == 416:
         return _lying(asked, f"HTTP 416: has no bytes {asked.start}-{asked.end - 1}", 416)
     cause = _CAUSES.get(status, Cause.TRANSIENT if status in _CDN else Cause.LYING)
     wait = retry_after(fields) if cause is Cause.LIMITED else None
     reason = f"HTTP {status}" if status else "not an HTTP answer"
     return TransferError(asked.source, reason, cause, status=status or None, retry_after=wait)
+
+
+def _redirect(status: int, fields: Mapping[bytes, bytes], asked: Asked) -> TransferError:
+    target = fields.get(b"location", b"")
+    try:
+        location = urljoin(asked.url, quote(target, safe=_URL_BYTES)) if target else ""
+    except ValueError:  # brackets that hold no IPv6 address
+        location = ""
+    if not location:
+        return _lying(asked, f"HTTP {status} without a target", status)
+    reason = f"HTTP {status}: moved"
+    return TransferError(asked.source, reason, Cause.REDIRECT, status=status, location=location)
 
 
 def retry_after(fields: Mapping[bytes, bytes]) -> float | None:

@@ -7,16 +7,15 @@ the environment counts.
 
 from __future__ import annotations
 
-import socket
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gitassets.addresses import judge
-from gitassets.engines.routes import ca_bundle, literal, proxy_for
+from gitassets.engines.codes import STALLED, meaning
+from gitassets.engines.guards import Guard, refusal_of_name
+from gitassets.engines.routes import ca_bundle, proxy_for
 from gitassets.engines.schedule import Schedule
 from gitassets.engines.streams import Stream
-from gitassets.errors import Cause, TransferError
+from gitassets.errors import Cause
 
 try:
     import pycurl
@@ -41,33 +40,14 @@ _BUFFER = 512 * 1024
 _TICK = 1.0
 """Seconds between two looks at the clock, at most."""
 
+_NAP = 0.002
+"""Seconds to sleep where select(2) cannot wait."""
+
+_SUPPRESS_CONNECT_HEADERS = 265
+"""Of curl.h; pycurl has no name for it."""
+
 _IDENTITY = "Accept-Encoding: identity"
 """As a header: the option of that name would switch decoding on."""
-
-_STALLED = -1
-"""Our own, beside libcurl's codes."""
-
-_REASONS = {
-    0: "connection closed",
-    _STALLED: "stalled",
-    18: "connection closed",
-    28: "timed out",
-    52: "connection closed",
-    55: "connection lost",
-    56: "connection lost",
-}
-"""libcurl-errors(3), where libcurl's text says less."""
-
-_FINAL = {
-    1: Cause.LYING,  # not HTTP
-    3: Cause.LYING,  # not a URL
-    8: Cause.LYING,  # not an HTTP header
-    58: Cause.LOCAL,  # our own certificate
-    60: Cause.LYING,  # the server's certificate
-    77: Cause.LOCAL,  # the CA bundle
-    83: Cause.LYING,  # the issuer
-}
-"""libcurl-errors(3) that no second try changes."""
 
 
 class Curl:
@@ -83,7 +63,7 @@ class Curl:
         return None if pycurl else _MISSING
 
     def handles(self, request: Request) -> bool:
-        """Every rule is kept for every web request."""
+        """Every rule is kept, for every web request."""
         return request.url.startswith(("http://", "https://"))
 
     def fetch(self, jobs: Jobs) -> Iterator[Fetched | Failed]:
@@ -103,6 +83,7 @@ class _Loop:
         self._schedule = Schedule(jobs, tuning)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, SLOTS)
+        self._guards: list[Guard] = []
         self._idle: list[Stream] = []
         self._active: dict[Any, Stream] = {}
         self._plain = [_IDENTITY]
@@ -121,7 +102,9 @@ class _Loop:
                 schedule.look_again()
             wait = schedule.wait()
             if self._active:
-                self._turn(wait)
+                # Refill before waiting: a slot that waits for others costs more than a look.
+                if not self._turn():
+                    self._wait(wait or _TICK)
             elif wait is None:
                 return
             else:
@@ -132,12 +115,13 @@ class _Loop:
         for stream in self._active.values():
             self._multi.remove_handle(stream.curl)
         for stream in [*self._active.values(), *self._idle]:
-            stream.close()
-        self._active.clear()
+            stream.curl.close()
+        for guard in self._guards:
+            guard.close()
         self._multi.close()
 
-    def _turn(self, wait: float | None) -> None:
-        """Move what can be moved; wait only when nothing came to an end."""
+    def _turn(self) -> bool:
+        """Move what can be moved; tell whether anything came to an end."""
         self._multi.perform()
         ended = False
         more = True
@@ -148,42 +132,45 @@ class _Loop:
             for curl, code, text in failed:
                 self._ended(self._active[curl], code, text)
             ended = ended or bool(done or failed)
-        ended = self._drop_stalled() or ended
-        if not ended:
-            due = self._multi.timeout() / 1000
-            self._multi.select(min(self._tick if due < 0 else due, self._tick, wait or self._tick))
+        return self._drop_stalled() or ended
+
+    def _wait(self, most: float) -> None:
+        due = self._multi.timeout()
+        most = min(most, self._tick, due / 1000 if due >= 0 else self._tick)
+        if any(guard.beyond_select for guard in self._guards):
+            time.sleep(min(most, _NAP))
+        elif self._multi.select(most) < 0:
+            time.sleep(min(most, _NAP))  # no descriptor yet: a name is being resolved
 
     def _start(self, work: Work, piece: Piece) -> None:
         stream = self._idle.pop() if self._idle else self._new_stream()
         stream.begin(work, piece, self._clock)
         try:
             self._prepare(stream)
-        except TransferError as error:
-            stream.error = error
         except (pycurl.error, ValueError) as error:
-            reason = f"cannot be asked: {error}"
-            stream.error = TransferError(str(work.request.source), reason, Cause.LYING)
+            stream.error = work.error(f"cannot be asked: {error}", Cause.LYING)
+        if stream.refused:
+            stream.error = work.error(stream.refused, Cause.REFUSED)
         if stream.error:
             self._idle.append(stream)
             self._conclude(stream)
-            return
-        self._active[stream.curl] = stream
-        self._multi.add_handle(stream.curl)
+        else:
+            self._active[stream.curl] = stream
+            self._multi.add_handle(stream.curl)
 
     def _prepare(self, stream: Stream) -> None:
         """Set what differs from the stream's last transfer. Raises ValueError, pycurl.error."""
         work, piece, curl = stream.work, stream.piece, stream.curl
         request = work.request
         curl.setopt(pycurl.URL, request.url)
-        last = "" if work.whole else piece.end - 1
-        curl.setopt(pycurl.RANGE, f"{piece.position}-{last}")
+        curl.setopt(pycurl.RANGE, f"{piece.position}-{'' if work.whole else piece.end - 1}")
         headers = self._plain
         if request.headers or work.etag:
             headers = [_IDENTITY, *(f"{name}: {value}" for name, value in request.headers)]
             if work.etag:
                 headers.append(f"If-Range: {work.etag}")
-            if any(c in line for line in headers for c in "\r\n\0"):
-                raise ValueError("a header with a line break")
+            if not all(line.isprintable() for line in headers):
+                raise ValueError("a header with a control character")
         if stream.headers is not headers:
             curl.setopt(pycurl.HTTPHEADER, headers)
             stream.headers = headers
@@ -191,48 +178,52 @@ class _Loop:
         if stream.proxy != proxy:
             curl.setopt(pycurl.PROXY, proxy)
             stream.proxy = proxy
-        address = literal(request.url) if proxy else None
-        if address and (rule := _rule(address, request.private)):
-            raise TransferError(
-                str(request.source), f"address {address} refused: {rule}", Cause.REFUSED
-            )
+        if proxy:
+            stream.refused = refusal_of_name(request.url, private=request.private)
 
     def _new_stream(self) -> Stream:
         tuning = self._tuning
         curl = pycurl.Curl()
         stream = Stream(curl)
-        guard = _Guard(stream)
-        stream.closing = guard.close
+        guard = Guard(stream)
+        self._guards.append(guard)
         options = {
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
             pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
             pycurl.NOSIGNAL: 1,
-            pycurl.PATH_AS_IS: 1,  # a signature is over the path as it is written
+            pycurl.PATH_AS_IS: 1,  # a signature covers the path as it is written
             pycurl.BUFFERSIZE: _BUFFER,
             pycurl.CONNECTTIMEOUT_MS: max(1, round(tuning.connect_timeout * 1000)),
             pycurl.USERAGENT: tuning.user_agent,
             pycurl.NOPROXY: "",  # else the environment's counts
+            _SUPPRESS_CONNECT_HEADERS: 1,  # a proxy's 200 is not the file's
             pycurl.HEADERFUNCTION: stream.block.append,
             pycurl.WRITEFUNCTION: stream.receive,
             pycurl.OPENSOCKETFUNCTION: guard.open,
             pycurl.PREREQFUNCTION: guard.check,
         }
         if self._ca:
-            options[pycurl.CAINFO] = options[pycurl.PROXY_CAINFO] = self._ca
+            options |= {pycurl.CAINFO: self._ca, pycurl.PROXY_CAINFO: self._ca}
         for option, value in options.items():
             curl.setopt(option, value)
         return stream
 
-    def _ended(self, stream: Stream, code: int, text: str) -> None:
-        """Take stock of a transfer that libcurl has finished with."""
-        self._release(stream)
-        if code == 0 and stream.answer is None and stream.error is None:
-            stream.judge()  # an answer without a body
+    def _release(self, stream: Stream) -> None:
+        """Take the stream out of the multi handle and stock of what it brought."""
+        del self._active[stream.curl]
+        self._multi.remove_handle(stream.curl)
+        self._idle.append(stream)
         stream.settle()
         if stream.raised:
             raise stream.raised
+
+    def _ended(self, stream: Stream, code: int, text: str) -> None:
+        self._release(stream)
         if stream.error is None and not stream.complete:
-            stream.error = self._error(stream, code, text)
+            if stream.refused:
+                stream.error = stream.work.error(stream.refused, Cause.REFUSED)
+            else:
+                stream.error = stream.work.error(*meaning(code, text))
         self._conclude(stream)
 
     def _conclude(self, stream: Stream) -> None:
@@ -242,7 +233,6 @@ class _Loop:
         elif schedule.stopped(work, stream.piece, stream.error):
             for other in [one for one in self._active.values() if one.work is work]:
                 self._release(other)
-                other.settle()
             schedule.fail(work, stream.error)
 
     def _drop_stalled(self) -> bool:
@@ -254,79 +244,9 @@ class _Loop:
         if self._clock - self._looked < self._tick:
             return False
         self._looked = self._clock
-        tuning = self._tuning
-        slow = [
-            stream
-            for stream in self._active.values()
-            if stream.stalled(self._clock, tuning.low_speed, tuning.low_speed_time)
-        ]
+        speed, seconds = self._tuning.low_speed, self._tuning.low_speed_time
+        slow = [one for one in self._active.values() if one.stalled(self._clock, speed, seconds)]
         for stream in slow:
-            if stream.curl in self._active:  # not stopped with a sibling
-                self._ended(stream, _STALLED, "")
+            if stream.curl in self._active:  # it may have been stopped with a sibling
+                self._ended(stream, STALLED, "")
         return bool(slow)
-
-    def _release(self, stream: Stream) -> None:
-        del self._active[stream.curl]
-        self._multi.remove_handle(stream.curl)
-        self._idle.append(stream)
-
-    @staticmethod
-    def _error(stream: Stream, code: int, text: str) -> TransferError:
-        source = str(stream.work.request.source)
-        if stream.refused:
-            return TransferError(source, stream.refused, Cause.REFUSED)
-        reason = _REASONS.get(code) or text or f"libcurl error {code}"
-        if stream.work.count:
-            reason = f"{reason} after {stream.work.count} of {stream.work.job.size} bytes"
-        return TransferError(source, reason, _FINAL.get(code, Cause.TRANSIENT))
-
-
-class _Guard:
-    """Sees every address before it is dialled, and again before a kept connection is used."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._socket: socket.socket | None = None
-
-    def open(self, _purpose: int, address: Any) -> Any:
-        """CURLOPT_OPENSOCKETFUNCTION(3)."""
-        try:
-            self.close()
-            if self._refuses(address.addr[0]):
-                return pycurl.SOCKET_BAD
-            # pycurl dials a duplicate; this one is closed when that has connected.
-            self._socket = socket.socket(address.family, address.socktype, address.protocol)
-        except BaseException as error:  # noqa: BLE001 - raised again by the loop
-            self._stream.raised = error
-            return pycurl.SOCKET_BAD
-        return self._socket
-
-    def check(self, remote: str, *_others: Any) -> int:
-        """CURLOPT_PREREQFUNCTION(3)."""
-        try:
-            self.close()
-            refused = self._refuses(remote)
-        except BaseException as error:  # noqa: BLE001 - raised again by the loop
-            self._stream.raised = error
-            refused = True
-        return int(pycurl.PREREQFUNC_ABORT if refused else pycurl.PREREQFUNC_OK)
-
-    def close(self) -> None:
-        """Let go of our half of the last connection."""
-        if self._socket:
-            self._socket.close()
-            self._socket = None
-
-    def _refuses(self, address: str) -> bool:
-        stream = self._stream
-        if stream.proxy:
-            return False  # the proxy, which the user named; it resolves the host
-        rule = _rule(address, stream.work.request.private)
-        if rule:
-            stream.refused = f"address {address} refused: {rule}"
-        return rule is not None
-
-
-@lru_cache(maxsize=1024)
-def _rule(address: str, private: bool) -> str | None:  # noqa: FBT001 - a cache's key
-    return judge(address, private=private)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -16,7 +15,7 @@ _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Arch, Alpine
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
     "/etc/ssl/ca-bundle.pem",  # SUSE
-    "/etc/ssl/cert.pem",  # macOS, BSD, Alpine
+    "/etc/ssl/cert.pem",  # macOS, BSD
 )
 
 
@@ -44,32 +43,18 @@ def proxy_for(url: str, tuning: Tuning) -> str:
     return dict(tuning.proxies).get(parts.scheme, "")
 
 
-def literal(url: str) -> str | None:
-    """Give the address that the host of `url` spells, in any way that resolvers take; else None."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return "127.0.0.1"
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except (OSError, ValueError):
-        pass
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return None
-
-
 @lru_cache(maxsize=256)
 def _direct(host: str, no_proxy: tuple[str, ...]) -> bool:
-    """Tell whether `no_proxy` names the host: `*`, a name or one above it, an address, a network."""
+    """Tell whether `no_proxy` names the host, read as curl reads it (CURLOPT_NOPROXY(3))."""
     return any(_matches(host, entry.strip().lower()) for entry in no_proxy)
 
 
 def _matches(host: str, entry: str) -> bool:
+    """`*`, an address, a network, or a name that is the host's or above it."""
     if entry == "*":
         return True
     try:
         return ip_address(host) in ip_network(entry.strip("[]"), strict=False)
     except ValueError:
-        name = entry.lstrip(".").partition(":")[0]
+        name = entry.strip(".")
         return bool(name) and (host == name or host.endswith("." + name))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitassets.engines.ranges import Piece
 
 _TRIES = 3
-"""A piece is asked for again so often before its job fails."""
+"""So often a piece is asked for again before its job fails."""
 
 _PROGRESS = 1 << 20
 """Bytes; an attempt that brought as many is no failure of the piece."""
@@ -27,11 +27,12 @@ _PATIENCE = 0.01
 class Work:
     """One job under way."""
 
-    __slots__ = ("count", "etag", "job", "large", "proven", "ranges", "request", "whole")
+    __slots__ = ("count", "etag", "host", "job", "large", "proven", "ranges", "request", "whole")
 
     def __init__(self, job: Job, ranges: Ranges) -> None:
         self.job = job
         self.request = job.requests[0]
+        self.host = self.request.url.partition("://")[2].partition("/")[0]
         self.ranges = ranges
         self.large = job.size >= LARGE
         self.count = 0
@@ -42,6 +43,12 @@ class Work:
         """A 206 was seen: more connections may ask."""
         self.whole = job.single
         """One stream brings the file from byte 0 on."""
+
+    def error(self, reason: str, cause: Cause) -> TransferError:
+        """Give the error of this job's source, with how far it got."""
+        if self.count:
+            reason = f"{reason} after {self.count} of {self.job.size} bytes"
+        return TransferError(str(self.request.source), reason, cause)
 
 
 class Schedule:
@@ -56,12 +63,15 @@ class Schedule:
         self._large = 0
         self._held: Job | None = None
         """A large file that was taken while enough of them were running."""
+        self._widths: dict[str, int] = {}
+        """Connections for one file that a host was found to bear."""
         self._ask_at: float | None = 0.0
         """When `jobs` may have another, on the monotonic clock; None: not before a result."""
 
     def next(self) -> tuple[Work, Piece] | None:
-        """Give the next piece to ask for: of files that were begun before new ones are."""
+        """Give the next piece to ask for: of files that were begun, before new ones are."""
         for work in self._open:
+            # The first answer alone decides whether there will be others.
             if work.proven or not work.ranges.running:
                 piece = work.ranges.next()
                 if piece:
@@ -83,30 +93,30 @@ class Schedule:
 
     def arrived(self, work: Work, piece: Piece) -> None:
         """Every byte of `piece` is in its sink."""
-        work.ranges.done(piece)
+        work.ranges.arrived(piece)
         if work.ranges.exhausted:
             self._end(work)
             self.results.append(Fetched(work.job, work.request, work.count))
 
     def stopped(self, work: Work, piece: Piece, error: TransferError) -> bool:
-        """Put back what is left of `piece`; tell whether the job has failed."""
+        """Put back what is left of `piece`; tell whether that is the end of the job."""
         ranges = work.ranges
         ranges.again(piece)
+        if error.cause is Cause.LIMITED:
+            self._widths[work.host] = max(1, len(ranges.running) // 2)
         if error.cause is not Cause.TRANSIENT or work.whole:
             return True
         brought = piece.position - piece.begun
-        if not brought and not ranges.running:
-            return True
+        if not brought:
+            if not ranges.running:
+                return True
+            # The host bears no more connections than these: that costs speed, not the file.
+            ranges.width = self._widths[work.host] = len(ranges.running)
         if brought < _PROGRESS:
             piece.tries += 1
-            if piece.tries > _TRIES:
-                return True
-        if not brought:
-            # The server takes no more connections than these: it costs speed, not the file.
-            ranges.width = len(ranges.running)
         if work not in self._open:
             self._open.append(work)
-        return False
+        return piece.tries > _TRIES
 
     def fail(self, work: Work, error: TransferError) -> None:
         """The job is over; none of its pieces is under way any more."""
@@ -140,9 +150,10 @@ class Schedule:
         if not missing:
             self.results.append(Fetched(job, None, 0))
             return None
-        step = job.size if job.single else None
-        ranges = Ranges(job.size, missing, connections=self._tuning.connections, step=step)
+        connections = self._tuning.connections
+        ranges = Ranges(job.size, missing, connections=connections, cut=not job.single)
         work = Work(job, ranges)
+        ranges.width = min(ranges.width, self._widths.get(work.host, connections))
         self._large += work.large
         if work.large or len(missing) > 1:
             self._open.append(work)
