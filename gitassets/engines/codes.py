@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gitassets.errors import Cause
 
 STALLED = -1
@@ -28,11 +30,17 @@ _FINAL = {
 }
 """What no second try changes."""
 
+_TUNNEL = re.compile(r"CONNECT tunnel failed, response (\d{3})")
+_CLOSED = {"401", "403", "407"}
+"""A proxy's answers to CONNECT that stay as they are."""
+
 
 def meaning(code: int, text: str) -> tuple[str, Cause]:
     """Give the reason and the cause of a transfer that ended early with `code`.
 
     `text` is libcurl's own, which names hosts, ports and certificates, but no path and no query.
     """
+    if tunnel := _TUNNEL.match(text):
+        return f"proxy: HTTP {tunnel[1]}", Cause.DENIED if tunnel[1] in _CLOSED else Cause.TRANSIENT
     reason = _REASONS.get(code) or text or f"libcurl error {code}"
     return reason, _FINAL.get(code, Cause.TRANSIENT)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitassets.engines.base import Failed, Fetched, Jobs, Tuning
-    from gitassets.engines.ranges import Piece
+    from gitassets.engines.pieces import Piece
     from gitassets.engines.schedule import Work
     from gitassets.model import Request
 
@@ -60,7 +60,9 @@ class Curl:
 
     def unavailable(self) -> str | None:
         """Say why pycurl cannot be used, or None."""
-        return None if pycurl else _MISSING
+        if pycurl is None:
+            return _MISSING
+        return None if hasattr(pycurl, "PREREQFUNCTION") else "pycurl is older than 7.45.7"
 
     def handles(self, request: Request) -> bool:
         """Every rule is kept, for every web request."""
@@ -111,14 +113,17 @@ class _Loop:
                 time.sleep(min(wait, _TICK))
 
     def close(self) -> None:
-        """Drop every connection and every descriptor."""
-        for stream in self._active.values():
+        """Drop every connection and every descriptor; what has arrived is written."""
+        running = list(self._active.values())
+        for stream in running:
             self._multi.remove_handle(stream.curl)
-        for stream in [*self._active.values(), *self._idle]:
+        for stream in running + self._idle:
             stream.curl.close()
         for guard in self._guards:
             guard.close()
         self._multi.close()
+        for stream in running:
+            stream.settle()
 
     def _turn(self) -> bool:
         """Move what can be moved; tell whether anything came to an end."""
@@ -139,8 +144,10 @@ class _Loop:
         most = min(most, self._tick, due / 1000 if due >= 0 else self._tick)
         if any(guard.beyond_select for guard in self._guards):
             time.sleep(min(most, _NAP))
-        elif self._multi.select(most) < 0:
-            time.sleep(min(most, _NAP))  # no descriptor yet: a name is being resolved
+            return
+        before = time.monotonic()
+        if self._multi.select(most) <= 0 and time.monotonic() - before < min(most, _NAP):
+            time.sleep(min(most, _NAP))  # it returns at once when there is no descriptor yet
 
     def _start(self, work: Work, piece: Piece) -> None:
         stream = self._idle.pop() if self._idle else self._new_stream()

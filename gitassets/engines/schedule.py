@@ -7,12 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gitassets.engines.base import Failed, Fetched
-from gitassets.engines.ranges import LARGE, Ranges
+from gitassets.engines.pieces import LARGE, Pieces
 from gitassets.errors import Cause, TransferError
 
 if TYPE_CHECKING:
     from gitassets.engines.base import Job, Jobs, Tuning
-    from gitassets.engines.ranges import Piece
+    from gitassets.engines.pieces import Piece
 
 _TRIES = 3
 """So often a piece is asked for again before its job fails."""
@@ -27,13 +27,13 @@ _PATIENCE = 0.01
 class Work:
     """One job under way."""
 
-    __slots__ = ("count", "etag", "host", "job", "large", "proven", "ranges", "request", "whole")
+    __slots__ = ("count", "etag", "host", "job", "large", "pieces", "proven", "request", "whole")
 
-    def __init__(self, job: Job, ranges: Ranges) -> None:
+    def __init__(self, job: Job, pieces: Pieces) -> None:
         self.job = job
         self.request = job.requests[0]
         self.host = self.request.url.partition("://")[2].partition("/")[0]
-        self.ranges = ranges
+        self.pieces = pieces
         self.large = job.size >= LARGE
         self.count = 0
         """Bytes that arrived."""
@@ -72,13 +72,13 @@ class Schedule:
         """Give the next piece to ask for: of files that were begun, before new ones are."""
         for work in self._open:
             # The first answer alone decides whether there will be others.
-            if work.proven or not work.ranges.running:
-                piece = work.ranges.next()
+            if work.proven or not work.pieces.running:
+                piece = work.pieces.next()
                 if piece:
                     return work, piece
         while job := self._take():
             begun = self._begin(job)
-            piece = begun.ranges.next() if begun else None
+            piece = begun.pieces.next() if begun else None
             if begun and piece:
                 return begun, piece
         return None
@@ -93,25 +93,25 @@ class Schedule:
 
     def arrived(self, work: Work, piece: Piece) -> None:
         """Every byte of `piece` is in its sink."""
-        work.ranges.arrived(piece)
-        if work.ranges.exhausted:
+        work.pieces.arrived(piece)
+        if work.pieces.exhausted:
             self._end(work)
             self.results.append(Fetched(work.job, work.request, work.count))
 
     def stopped(self, work: Work, piece: Piece, error: TransferError) -> bool:
         """Put back what is left of `piece`; tell whether that is the end of the job."""
-        ranges = work.ranges
-        ranges.again(piece)
+        pieces = work.pieces
+        pieces.again(piece)
         if error.cause is Cause.LIMITED:
-            self._widths[work.host] = max(1, len(ranges.running) // 2)
+            self._widths[work.host] = max(1, len(pieces.running) // 2)
         if error.cause is not Cause.TRANSIENT or work.whole:
             return True
         brought = piece.position - piece.begun
         if not brought:
-            if not ranges.running:
+            if not pieces.running:
                 return True
             # The host bears no more connections than these: that costs speed, not the file.
-            ranges.width = self._widths[work.host] = len(ranges.running)
+            pieces.width = self._widths[work.host] = len(pieces.running)
         if brought < _PROGRESS:
             piece.tries += 1
         if work not in self._open:
@@ -151,9 +151,9 @@ class Schedule:
             self.results.append(Fetched(job, None, 0))
             return None
         connections = self._tuning.connections
-        ranges = Ranges(job.size, missing, connections=connections, cut=not job.single)
-        work = Work(job, ranges)
-        ranges.width = min(ranges.width, self._widths.get(work.host, connections))
+        pieces = Pieces(job.size, missing, connections=connections, cut=not job.single)
+        work = Work(job, pieces)
+        pieces.width = min(pieces.width, self._widths.get(work.host, connections))
         self._large += work.large
         if work.large or len(missing) > 1:
             self._open.append(work)

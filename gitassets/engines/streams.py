@@ -14,7 +14,7 @@ from gitassets.errors import Cause, TransferError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from gitassets.engines.ranges import Piece
+    from gitassets.engines.pieces import Piece
     from gitassets.engines.schedule import Work
 
 FLUSH = 512 * 1024
@@ -155,7 +155,7 @@ class Stream:
         self.answer = answer
         if answer.whole:
             work.whole = True
-            work.ranges.whole(piece, work.job.size)
+            work.pieces.whole(piece, work.job.size)
             self._asked = piece.end
         else:
             work.proven = True

@@ -54,7 +54,7 @@ class Piece:
         return self.end - self.position
 
 
-class Ranges:
+class Pieces:
     """The pieces of one file: those to ask for, and those that are under way."""
 
     __slots__ = ("_again", "_connections", "_gaps", "_given", "_left", "running", "width")
