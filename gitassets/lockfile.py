@@ -15,11 +15,11 @@ from gitassets.model import Asset, SourceTable, StoreTable, Url
 from gitassets.paths import check_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gitassets.model import Digest
 
-__all__ = ["MAX_BYTES", "REVISION", "VERSION", "Lockfile", "dump", "load"]
+__all__ = ["MAX_BYTES", "REVISION", "VERSION", "Lockfile", "blocks", "dump", "load"]
 
 VERSION: Final = 1
 """A greater one is not read."""
@@ -85,6 +85,10 @@ class Lockfile:
             return asset.urls
         return (tables.url_of(asset.origin, self.sources), *asset.urls)
 
+    def by_digest(self, digest: Digest) -> list[Asset]:
+        """Return every asset with this content."""
+        return [asset for asset in self.assets.values() if asset.sha256 == digest]
+
     def store_urls(self, digest: Digest) -> tuple[Url, ...]:
         """Give where the stores have the object; LFS servers are asked in another way."""
         return tuple(
@@ -112,22 +116,29 @@ def load(data: bytes, *, limit: int = MAX_BYTES) -> Lockfile:
 
 def dump(lockfile: Lockfile) -> str:
     """Write the canonical text: `dump(load(text)) == text` for all text that this wrote."""
-    parts = [canonical.HEADER]
-    tops = {"version": lockfile.version, "revision": lockfile.revision, **lockfile.extra}
-    keys = ["version", "revision", *sorted(lockfile.extra)]
-    parts += [canonical.line(key, tops[key]) for key in keys if not isinstance(tops[key], dict)]
-    for store in lockfile.stores.values():
+    return "".join(text for _, text in blocks(lockfile))
+
+
+def blocks(lockfile: Lockfile) -> Iterator[tuple[tuple[int, str], str]]:
+    """Give the parts of the canonical text in order, each with a key that sorts it."""
+    versions = {"version": lockfile.version, "revision": lockfile.revision}
+    head = [canonical.line(key, number) for key, number in versions.items()]
+    yield (0, ""), canonical.HEADER + "".join(head)
+    loose = sorted(key for key, value in lockfile.extra.items() if not isinstance(value, dict))
+    for key in loose:
+        yield (1, key), canonical.line(key, lockfile.extra[key])
+    for name, store in lockfile.stores.items():
         table = {"url": store.url, **store.extra}
-        parts.append(canonical.table_block(("store", store.id), table, "url"))
-    for source in lockfile.sources.values():
+        yield (2, name), canonical.table_block(("store", name), table, "url")
+    for name, source in lockfile.sources.items():
         table = {"original": source.original, "resolved": source.resolved, **source.extra}
-        names = ("source", source.id)
-        parts.append(canonical.table_block(names, table, "original", "resolved"))
-    for key in sorted(lockfile.extra):
+        names = ("source", name)
+        yield (3, name), canonical.table_block(names, table, "original", "resolved")
+    for key in sorted(lockfile.extra.keys() - set(loose)):
         if isinstance(value := lockfile.extra[key], dict):
-            parts.append(canonical.table_block((key,), value))
-    parts += map(canonical.asset_block, lockfile.assets.values())
-    return "".join(parts)
+            yield (4, key), canonical.table_block((key,), value)
+    for path, asset in lockfile.assets.items():
+        yield (5, path), canonical.asset_block(asset)
 
 
 def read_canonical(data: bytes) -> Lockfile | None:

@@ -13,11 +13,11 @@ from unicodedata import category, normalize
 from gitassets.errors import UnsafePath
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from typing_extensions import Self
 
-__all__ = ["AssetPath", "check_together", "ignore_line"]
+__all__ = ["AssetPath", "check_together", "clashes", "fold", "ignore_line"]
 
 MAX_PATH: Final = 1024
 """UTF-8 bytes of a whole path."""
@@ -141,10 +141,16 @@ def fold(text: str) -> str:
 
 
 def check_together(paths: Collection[str]) -> None:
-    """Refuse twins (equal after `fold`) and a path that is a directory of another.
+    """Refuse `clashes`. Raises UnsafePath that names the later path and, in its rule, the other."""
+    for path, _, rule in clashes(paths):
+        raise UnsafePath(path, rule)
 
-    `paths` are distinct, with a quick `in`: a set, or the keys of a dict. Raises UnsafePath that
-    names the later path and, in its rule, the other one.
+
+def clashes(paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Give each path that does not go together with another one, the other, and the rule.
+
+    Twins are equal after `fold`; and no path may be a directory of another. `paths` are distinct,
+    with a quick `in`: a set, or the keys of a dict.
     """
     # Nearly every path is its own folded form: no second table is kept for those.
     unlike: dict[str, str] = {}
@@ -153,7 +159,7 @@ def check_together(paths: Collection[str]) -> None:
             twin = unlike.setdefault(folded, path)
             if twin is not path or folded in paths:
                 other = folded if twin is path else twin
-                raise UnsafePath(path, f"the same as '{other}' where case or form is ignored")
+                yield path, other, f"the same as '{other}' where case or form is ignored"
     folders: set[str] = set()
     for path in paths:
         folder = path.rpartition("/")[0]
@@ -163,7 +169,8 @@ def check_together(paths: Collection[str]) -> None:
         while folder and folder not in folders:
             if folder in paths or folder in unlike:
                 file = unlike.get(folder, folder)
-                raise UnsafePath(path, f"'{file}' is a file, so it cannot be a directory")
+                yield path, file, f"'{file}' is a file, so it cannot be a directory"
+                break
             folders.add(folder)
             folder = folder.rpartition("/")[0]
 
