@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS transfers (id INTEGER PRIMARY KEY, started REAL NOT N
     seconds REAL NOT NULL, error TEXT);
 """
 _BUSY_SECONDS = 5.0
+_STRANGE = ("no such table", "no such column", " columns but ")
+"""What SQLite says of tables that are not ours."""
 _VARIABLES = 900
 """Parameters of one statement; SQLite before 3.32 takes 999."""
 
@@ -197,8 +199,8 @@ class Journal:
                     connection = self._open()
                     return None if connection is None else work(connection)
                 except sqlite3.OperationalError as error:
-                    if "no such" not in str(error):  # busy, read-only, full: not known this time
-                        return None
+                    if not any(word in str(error) for word in _STRANGE):
+                        return None  # busy, read-only, full: not known this time
                 except sqlite3.DatabaseError:  # SQLITE_CORRUPT, SQLITE_NOTADB
                     pass
                 if self._read_only:
