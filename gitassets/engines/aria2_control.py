@@ -40,22 +40,29 @@ def piece_length(size: int) -> int:
 def encode(size: int, missing: Sequence[Range]) -> bytes:
     """Give the control file of a file of `size` bytes in which the half-open ranges `missing` lack.
 
-    `missing` is in order. A block that lacks one byte lacks, and so do all behind it in its piece:
-    were they named, aria2c (1.36) would take the piece for complete when the gap before them is
-    filled, and write the rest of that stream into the next piece.
+    `missing` is in order. Of a piece only the blocks before its first gap count: with blocks behind
+    one, aria2c (1.36) takes the piece for complete when the gap is filled, and writes the rest of
+    that stream into the next piece. And a piece of which blocks are there is named complete as long
+    as the one before it is asked for: a stream that runs into it is thrown away with all that is
+    under way. So what is complete then may lack once more, and the second time it does not.
     """
     piece = piece_length(size)
     cells = -(-size // piece)
     whole = (1 << cells) - 1
-    partial = []
+    begun: dict[int, int] = {}
     seen = -1
     for start, end in missing:
         first, last = start // piece, -(-end // piece)
         whole &= ~(((1 << (last - first)) - 1) << (cells - last))
-        if first != seen:
-            partial.append(_in_flight(first, min(piece, size - first * piece), start % piece))
+        if first != seen and start % piece >= BLOCK:
+            begun[first] = start % piece // BLOCK
         seen = last - 1
-    partial = [each for each in partial if each]
+    partial = []
+    for index, count in begun.items():
+        if index and not whole >> (cells - index) & 1:
+            whole |= 1 << (cells - 1 - index)
+        else:
+            partial.append(_in_flight(index, min(piece, size - index * piece), count))
     bitfield = _packed(whole, cells)
     head = _HEAD.pack(1, 0, 0, piece, size, 0, len(bitfield))
     return b"".join([head, bitfield, _COUNT.pack(len(partial)), *partial])
@@ -120,11 +127,9 @@ def metalink(name: str, size: int, urls: Iterable[str]) -> bytes:
     ).encode()
 
 
-def _in_flight(index: int, length: int, arrived: int) -> bytes:
-    """Describe a piece whose first `arrived` bytes are there; nothing when that is no block."""
-    count, blocks = arrived // BLOCK, -(-length // BLOCK)
-    if not count:
-        return b""
+def _in_flight(index: int, length: int, count: int) -> bytes:
+    """Describe a piece of which the first `count` blocks are there."""
+    blocks = -(-length // BLOCK)
     bitmap = _packed(((1 << count) - 1) << (blocks - count), blocks)
     return _PIECE.pack(index, length, len(bitmap)) + bitmap
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gitassets.engines.aria2_control import decode, encode, metalink, piece_length, pieces
 from gitassets.engines.base import Failed, Fetched
+from gitassets.engines.routes import proxy_for
 from gitassets.errors import Cause, TransferError
 from gitassets.urls import redacted, safe
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gitassets.engines.base import Job, Tuning
+    from gitassets.model import Request
 
 KEYS = ("status", "bitfield", "completedLength", "downloadSpeed", "errorCode", "errorMessage")
 """What `see` needs of `aria2.tellStatus`."""
@@ -53,24 +56,28 @@ _MEANINGS = {
 class Download:
     """A job from its control file to its result."""
 
-    def __init__(self, job: Job, tuning: Tuning, now: float) -> None:
-        """Write the control file of what is missing. Raises OSError."""
+    def __init__(self, job: Job, tuning: Tuning) -> None:
+        """Begin, from the first byte on where the server knows no ranges. Raises OSError."""
         self.job = job
         self.error: TransferError | None = None
         """Why it is being taken from aria2c; what it says of the download no longer counts."""
         self._tuning = tuning
-        self._mark = (now, 0)
-        """When so much was there: the last time that the speed was found good enough."""
-        self._begun = now
         self._path = job.sink.path
         self._control = self._path.with_name(self._path.name + ".aria2")
         if job.single:
             job.sink.restart()
-        missing = job.sink.missing()
-        self._lacked = _total(missing)
-        control = encode(job.size, missing)
-        self._known, _ = decode(control, job.size)
-        """The bitfield that the sink knows."""
+        self._lacked = self._lacking = _total(job.sink.missing())
+
+    def prepare(self, now: float) -> None:
+        """Write the control file of what is missing now. Raises OSError."""
+        self._begun = now
+        self._mark = (now, 0)
+        """When so much was there: the last time that the speed was found good enough."""
+        missing = self.job.sink.missing()
+        self._lacking = _total(missing)
+        control = encode(self.job.size, missing)
+        self._known, _ = decode(control, self.job.size)
+        """The bitfield that the sink knows of."""
         self._control.write_bytes(control)
 
     def parameters(self) -> tuple[str, dict[str, str]]:
@@ -96,10 +103,18 @@ class Download:
             "all-proxy": "",
             "http-proxy": proxies.get("http", ""),
             "https-proxy": proxies.get("https", ""),
-            "no-proxy": ",".join(tuning.no_proxy),
+            "no-proxy": ",".join(self._direct(proxies)),
         }
         urls = [request.url for request in job.requests]
         return b64encode(metalink(self._path.name, job.size, urls)).decode(), options
+
+    def _direct(self, proxies: Mapping[str, str]) -> list[str]:
+        """List the hosts that no proxy is for, by our own reading of `no_proxy`."""
+        return [
+            urlsplit(request.url).hostname or ""
+            for request in self.job.requests
+            if urlsplit(request.url).scheme in proxies and not proxy_for(request.url, self._tuning)
+        ]
 
     def see(self, status: Mapping[str, Any], now: float) -> None:
         """Tell the sink which pieces are new; set `error` when too little has come for too long.
@@ -122,15 +137,24 @@ class Download:
         left = self.job.size - int(status.get("completedLength", 0))
         return left / speed if speed else now - self._begun
 
-    def result(self, status: Mapping[str, Any]) -> Fetched | Failed | None:
-        """Give what became of it once aria2c has let go of it; None while it has not."""
-        state = status.get("status")
-        if state not in _STOPPED:
-            return None
+    def over(self, status: Mapping[str, Any]) -> bool:
+        """Tell whether aria2c has let go of it; then the control file is read and removed."""
+        if status.get("status") not in _STOPPED:
+            return False
         self.settle()
-        if state == "complete":
-            return self._fetched()
-        return self.failed(self.error or self._meaning(status))
+        return True
+
+    def result(self, status: Mapping[str, Any]) -> Fetched | Failed | None:
+        """Give what became of it when it is over; None: there is more to ask for."""
+        if status.get("status") != "complete":
+            return self.failed(self.error or self._meaning(status))
+        missing = _total(self.job.sink.missing())
+        if not missing:
+            return Fetched(self.job, _only(self.job), self._lacked)
+        if missing < self._lacking:
+            return None
+        error = self.failure(Cause.ENGINE, "aria2c says it is done with a file that has holes")
+        return self.failed(error)
 
     def settle(self) -> None:
         """Tell the sink what the control file knows beyond whole pieces, and remove it.
@@ -148,17 +172,11 @@ class Download:
 
     def failed(self, error: TransferError) -> Failed:
         """Give the result of a job that stops for `error`."""
-        return Failed(self.job, error, _only(self.job), self._count())
+        return Failed(self.job, error, _only(self.job), self._moved())
 
     def failure(self, cause: Cause, reason: str) -> TransferError:
         """Make the error; it is called by the first source, the others are its equals."""
         return TransferError(self.job.requests[0].source, reason, cause)
-
-    def _fetched(self) -> Fetched | Failed:
-        if self.job.sink.missing():
-            error = self.failure(Cause.ENGINE, "aria2c says it is done with a file that has holes")
-            return self.failed(error)
-        return Fetched(self.job, _only(self.job), self._count())
 
     def _meaning(self, status: Mapping[str, Any]) -> TransferError:
         code = int(status.get("errorCode", 1))
@@ -168,17 +186,17 @@ class Download:
         said = safe(redacted(str(status.get("errorMessage", ""))))
         return self.failure(cause, f"aria2c: {words} (error {code}: {said.rstrip('.')})")
 
+    def _moved(self) -> int:
+        return max(0, self._lacked - _total(self.job.sink.missing()))
+
     def _learn(self, bitfield: str) -> None:
         """Tell the sink which pieces are new; what is told twice would be hashed twice."""
         for start, end in pieces(bitfield, self._known, self.job.size):
             self.job.sink.wrote(start, end)
         self._known = bitfield or self._known
 
-    def _count(self) -> int:
-        return max(0, self._lacked - _total(self.job.sink.missing()))
 
-
-def _only(job: Job) -> Any:
+def _only(job: Job) -> Request | None:
     return job.requests[0] if len(job.requests) == 1 else None
 
 

@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from gitassets.engines import aria2_process
 from gitassets.engines.aria2_download import KEYS, Download
 from gitassets.engines.aria2_rpc import Gone, Refused
 from gitassets.engines.base import Failed, Fetched
+from gitassets.engines.programs import may_see
+from gitassets.engines.routes import ca_bundle
 from gitassets.errors import Cause, TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
     from typing import Any
 
     from gitassets.engines.aria2_rpc import Call
-    from gitassets.engines.base import Job, Jobs, Tuning
+    from gitassets.engines.base import Jobs, Tuning
     from gitassets.model import Request
 
 _POLL = (0.02, 0.2)
@@ -47,10 +48,9 @@ class Aria2c:
 
     def handles(self, request: Request) -> bool:
         """Take what needs no header: http and https."""
-        scheme = urlsplit(request.url).scheme
-        return scheme in {"http", "https"} and not request.secret and not request.headers
+        return may_see(request)
 
-    def fetch(self, jobs: Jobs) -> Iterator[Fetched | Failed]:
+    def fetch(self, jobs: Jobs) -> Generator[Fetched | Failed, None, None]:
         """Work until `jobs` is empty. The sinks of one run lie in one directory."""
         run = _Run(self._tuning)
         try:
@@ -77,6 +77,8 @@ class _Run:
         """By aria2c's gid."""
         self._orders: list[Call] = []
         """What to tell aria2c with the next poll."""
+        self._again: list[Download] = []
+        """What aria2c has done as it was told, and there is more of it."""
         self._broken: str | None = None
         """Why nothing will come of any job any more."""
 
@@ -86,6 +88,9 @@ class _Run:
 
     def feed(self, jobs: Jobs) -> Iterator[Fetched | Failed]:
         """Take jobs while there is room: twice what runs at once, so that aria2c never waits."""
+        again, self._again = self._again, []
+        for download in again:
+            yield from self._add(download)
         while len(self._running) < 2 * self._tuning.jobs:
             job = jobs.take()
             if job is None:
@@ -94,32 +99,41 @@ class _Run:
                 yield Fetched(job, None, 0)
                 continue
             try:
-                self._begin(job)
-            except (Gone, Refused) as error:
-                if isinstance(error, Gone):
-                    self._broken = str(error)
-                yield _failed(job, Cause.ENGINE, str(error))
+                download = Download(job, self._tuning)
             except OSError as error:
-                yield _failed(job, Cause.LOCAL, f"staging: {error.strerror}")
+                source, reason = job.requests[0].source, f"staging: {error.strerror}"
+                yield Failed(job, TransferError(source, reason, Cause.LOCAL), None, 0)
+            else:
+                yield from self._add(download)
 
-    def _begin(self, job: Job) -> None:
-        process = self._started(job.sink.path.parent)
-        process.allow(job.size)
-        download = Download(job, self._tuning, time.monotonic())
+    def _add(self, download: Download) -> Iterator[Failed]:
+        """Give a download to aria2c; gives a result when that cannot be."""
         try:
-            (gid,) = process.rpc.call("addMetalink", *download.parameters())
-        except BaseException:
-            download.settle()
-            raise
-        self._running[gid] = download
+            process = self._started(download.job.sink.path.parent)
+            process.allow(download.job.size)
+            try:
+                download.prepare(time.monotonic())
+                (gid,) = process.rpc.call("addMetalink", *download.parameters())
+            except BaseException:
+                download.settle()
+                raise
+        except Gone as error:
+            self._broken = str(error)
+            yield download.failed(download.failure(Cause.ENGINE, self._broken))
+        except Refused as error:
+            yield download.failed(download.failure(Cause.ENGINE, str(error)))
+        except OSError as error:
+            reason = f"staging: {error.strerror}"
+            yield download.failed(download.failure(Cause.LOCAL, reason))
+        else:
+            self._running[gid] = download
 
     def _started(self, directory: Path) -> aria2_process.Process:
         if self._broken is not None:
             raise Gone(self._broken)
         if self._process is None:
-            self._process = aria2_process.Process(
-                directory, self._tuning.jobs, self._tuning.ca_file
-            )
+            bundle = ca_bundle(self._tuning)
+            self._process = aria2_process.Process(directory, self._tuning.jobs, bundle)
         if self._process.directory != directory:
             raise Refused("this aria2c may write to another staging directory only")
         return self._process
@@ -132,21 +146,16 @@ class _Run:
             yield from self._give_up(error)
             return
         now = time.monotonic()
-        done: list[Fetched | Failed] = []
-        for gid, status in statuses.items():
-            result = self._look(gid, status, now)
-            if result is not None:
-                del self._running[gid]
-                done.append(result)
-        yield from done
-        if not done:
-            soonest = min(self._running[gid].patience(statuses[gid], now) for gid in statuses)
-            time.sleep(min(max(soonest / 2, _POLL[0]), _POLL[1]))
+        done = [self._look(gid, status, now) for gid, status in statuses.items()]
+        yield from (result for result in done if result is not None)
+        waits = [self._running[gid].patience(statuses[gid], now) for gid in self._running]
+        if waits and len(waits) == len(done):
+            time.sleep(min(max(min(waits) / 2, _POLL[0]), _POLL[1]))
 
     def _ask(self) -> dict[str, dict[str, Any]]:
         """Send what was ordered, and get the state of each download. Raises Gone."""
-        if self._process is None:
-            return {}
+        if self._process is None or self._broken is not None:
+            raise Gone(self._broken or "aria2c does not run")
         orders, self._orders = self._orders, []
         questions = [("tellStatus", (gid, KEYS)) for gid in self._running]
         answers = self._process.rpc.batch([*orders, *questions])[len(orders) :]
@@ -166,11 +175,15 @@ class _Run:
             download.error = download.failure(Cause.LOCAL, f"staging: {error.strerror}")
         except ValueError as error:
             download.error = download.failure(Cause.ENGINE, f"aria2c: {error}")
+        if not download.over(status):
+            if download.error is not None:
+                self._orders.append(("forceRemove", (gid,)))
+            return None
+        del self._running[gid]
+        self._orders.append(("removeDownloadResult", (gid,)))
         result = download.result(status)
-        if result is not None:
-            self._orders.append(("removeDownloadResult", (gid,)))
-        elif download.error is not None:
-            self._orders.append(("forceRemove", (gid,)))
+        if result is None:
+            self._again.append(download)
         return result
 
     def _give_up(self, gone: Gone) -> Iterator[Failed]:
@@ -198,8 +211,3 @@ class _Run:
             self._process.stop()
             for download in self._running.values():
                 download.settle()
-
-
-def _failed(job: Job, cause: Cause, reason: str) -> Failed:
-    request = job.requests[0]
-    return Failed(job, TransferError(request.source, reason, cause), request, 0)

@@ -6,7 +6,11 @@ import errno
 import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from gitassets.model import Request
 
 _PASSED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What a program and its loader may need; no proxy, no credential, no configuration."""
@@ -26,6 +30,12 @@ def find(name: str) -> str | None:
         if path.is_absolute() and os.access(path, os.X_OK) and path.is_file():
             return str(path)
     return None
+
+
+def may_see(request: Request) -> bool:
+    """Tell whether a program may see `request`: http or https, no header, nothing secret."""
+    web = request.url.startswith(("http://", "https://"))
+    return web and not request.secret and not request.headers
 
 
 def version(program: str) -> str:

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, cast
 from gitassets.engines import confine
 from gitassets.engines.answers import Asked, judge
 from gitassets.engines.base import Failed, Fetched
-from gitassets.engines.programs import environment, find, one_line, version
+from gitassets.engines.programs import environment, find, may_see, one_line, version
 from gitassets.engines.routes import ca_bundle, proxy_for
 from gitassets.errors import Cause, TransferError
 
@@ -39,13 +39,12 @@ _OPTIONS = (
     "--compression=none", "--quiet", "--server-response", "--input-file=-", "--output-document=-",
 )  # fmt: skip
 _MEANINGS: dict[int | None, tuple[Cause, str]] = {
+    0: (Cause.TRANSIENT, "the body ended early"),
     4: (Cause.TRANSIENT, "the connection broke, or was refused"),
     5: (Cause.LYING, "TLS: the certificate is not to be trusted, or no agreement"),
-    6: (Cause.DENIED, "a password is asked for"),
     7: (Cause.LYING, "not HTTP"),
-    8: (Cause.TRANSIENT, "an error of the server"),
 }
-"""wget(1), "EXIT STATUS"."""
+"""wget(1), "EXIT STATUS"; 6 and 8 come with a status of HTTP, which is judged."""
 
 
 class Wget:
@@ -69,9 +68,7 @@ class Wget:
 
     def handles(self, request: Request) -> bool:
         """Take what needs no header: http and https."""
-        return request.url.startswith(("http://", "https://")) and not (
-            request.secret or request.headers
-        )
+        return may_see(request)
 
     def fetch(self, jobs: Jobs) -> Generator[Fetched | Failed, None, None]:
         """Work until `jobs` is empty; `-j` processes at once."""
@@ -112,7 +109,6 @@ class _Transfer:
         self._process: subprocess.Popen[bytes] | None = None
         self._error: TransferError | None = None
         self._count = 0
-        self._position = self._end = 0
         self._mark = (0, time.monotonic())
         """Bytes that had come when: the last time that the speed was found good enough."""
         self._gaps: list[tuple[int, int]] = []
@@ -197,11 +193,14 @@ class _Transfer:
 
     def _listen(self, pipe: IO[bytes]) -> None:
         """Keep the header lines that wget shows."""
-        while not pipe.closed and (data := pipe.read(_PIECE)) is not None:
-            if not data:
-                self._selector.unregister(pipe)
-                return
-            self._head = (self._head + data)[:_MAX_HEAD]
+        data = None if pipe.closed else pipe.read(_MAX_HEAD)
+        if data is None:
+            return
+        if not data:
+            self._selector.unregister(pipe)
+        self._head += data
+        if len(self._head) > _MAX_HEAD:
+            self._fail(Cause.LYING, "sent headers without end")
 
     def _receive(self, pipe: IO[bytes]) -> None:
         if pipe.closed:
@@ -247,8 +246,6 @@ class _Transfer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_TICK) if self._process else None
         cause, words = _MEANINGS.get(code, (Cause.ENGINE, "failed"))
-        if code == 0:
-            cause, words = Cause.TRANSIENT, "the body ended early"
         raise TransferError(self._request.source, f"wget: {words} (status {code})", cause)
 
     def _fail(self, cause: Cause, reason: str) -> None:
