@@ -132,10 +132,10 @@ class _Loop:
         more = True
         while more:
             more, done, failed = self._multi.info_read()
-            for curl in done:
-                self._ended(self._active[curl], 0, "")
-            for curl, code, text in failed:
-                self._ended(self._active[curl], code, text)
+            for curl, code, text in [*((curl, 0, "") for curl in done), *failed]:
+                # It may have been stopped with its job a moment ago.
+                if stream := self._active.get(curl):
+                    self._ended(stream, code, text)
             ended = ended or bool(done or failed)
         return self._drop_stalled() or ended
 
@@ -254,6 +254,6 @@ class _Loop:
         speed, seconds = self._tuning.low_speed, self._tuning.low_speed_time
         slow = [one for one in self._active.values() if one.stalled(self._clock, speed, seconds)]
         for stream in slow:
-            if stream.curl in self._active:  # it may have been stopped with a sibling
+            if stream.curl in self._active:  # likewise
                 self._ended(stream, STALLED, "")
         return bool(slow)

@@ -48,9 +48,9 @@ def test_a_large_file_in_file_order(size: int) -> None:
 def test_short_at_both_ends_and_long_between() -> None:
     sizes = [end - start for start, end in taken(Pieces(8 * GIB, [(0, 8 * GIB)], connections=8))]
     assert sizes[0] == sizes[-2] == 8 * MIB
-    assert sizes[-1] <= 8 * MIB
+    assert sizes[-1] < 9 * MIB
     assert max(sizes) == 32 * MIB
-    assert len(sizes) < 8 * GIB // (30 * MIB), "most of the file in long pieces"
+    assert len(sizes) < 8 * GIB // (24 * MIB), "most of the file in long pieces"
 
 
 def test_a_size_costs_no_memory() -> None:
