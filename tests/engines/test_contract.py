@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, build_opener
+from uuid import uuid4
 
 import pytest
 from support.bench import TUNING, Bench, nothing_left, sink_of, time_limit
@@ -134,9 +135,15 @@ def known_again(engine: str, have: Sequence[tuple[int, int]], size: int) -> int:
     return again
 
 
-def allowance(engine: str) -> int:
-    """Bound what one broken connection may cost."""
-    return 0 if engine == "curl" else MIB
+def went_on(engine: str, have: Sequence[tuple[int, int]], size: int, server: FaultServer) -> None:
+    """Assert that nothing was asked for which was there, and empty the log.
+
+    Asked for, not sent: a connection that is closed early has been sent what nobody read.
+    """
+    asked = [span(request, size) for request in server.log]
+    again = sum(overlap(one, other) for one in asked for other in have)
+    assert again <= known_again(engine, have, size), f"{asked} asked, {have} there"
+    server.forget()
 
 
 class TestDelivery:
@@ -147,8 +154,6 @@ class TestDelivery:
         result = bench.one(bench.job(size))
         delivered(result)
         assert result.count == size
-        # A range that is cut short for another connection was sent, in part, for nothing.
-        assert bench.server.sent() <= 2 * size
 
     def test_many_at_once(self, bench: Bench) -> None:
         jobs = [bench.job(size * 7919, seed=f"m{size}") for size in range(40)]
@@ -260,25 +265,21 @@ class TestResume:
     ) -> None:
         sink = bench.sink(SOME)
         sink.preload("s", have)
-        gaps = sink.missing()
-        result = bench.one(bench.job(SOME, sink=sink))
-        delivered(result)
-        asked = [span(request, SOME) for request in bench.server.log]
-        again = sum(overlap(one, other) for one in asked for other in have)
-        assert again <= known_again(bench.name, have, SOME), f"{asked} asked, {gaps} missing"
+        delivered(bench.one(bench.job(SOME, sink=sink)))
+        went_on(bench.name, have, SOME, bench.server)
 
     @pytest.mark.parametrize("how", ["drop;after=1500000", "drop;after=1500000;rst=1"])
     def test_what_arrived_stays(self, bench: Bench, how: str) -> None:
-        first = bench.job(SOME, f"{how};times=1000")
+        first = bench.job(SOME, how)
         sink = sink_of(first)
         bench.one(first)
         assert not sink.present_wrong("s")
-        left = sum(end - start for start, end in sink.missing())
         if "rst" not in how:
-            assert left < SOME
+            assert sink.arrived()
+        have = sink.arrived()
         bench.server.forget()
         delivered(bench.one(bench.job(SOME, sink=sink)))
-        assert bench.server.sent() <= left + allowance(bench.name)
+        went_on(bench.name, have, SOME, bench.server)
 
     def test_a_signed_url_that_expires(self, bench: Bench) -> None:
         """Each address is good for a million bytes; a new one goes on where the last one ended."""
@@ -289,12 +290,14 @@ class TestResume:
                 build_opener(Stay).open(signed)
             moved.value.close()
             request = bench.request(moved.value.headers["Location"])
+            have = sink.arrived()
+            bench.server.forget()
             result = bench.one(bench.asking(request, size=SOME, sink=sink))
+            went_on(bench.name, have, SOME, bench.server)
             if isinstance(result, Fetched):
                 break
             failed(result, Cause.DENIED, Cause.TRANSIENT, engine=bench.name)
         delivered(result)
-        assert bench.server.sent("token=") <= SOME + 8 * (1000 + allowance(bench.name))
 
     @pytest.mark.parametrize("second", ["curl", "aria2c"])
     def test_another_engine_goes_on(self, bench: Bench, second: str) -> None:
@@ -303,11 +306,11 @@ class TestResume:
         size = 8 * MIB + 3
         sink = bench.sink(size)
         bench.one(bench.job(size, "dropat;at=3000000", sink=sink))
-        left = sum(end - start for start, end in sink.missing())
+        have = sink.arrived()
         bench.server.forget()
         other = Bench(second, bench.server, bench.staging / "other")
         delivered(other.one(bench.job(size, sink=sink)))
-        assert bench.server.sent() <= left + allowance(second)
+        went_on(second, have, size, bench.server)
 
 
 class TestFaults:
@@ -461,6 +464,8 @@ class TestSecrets:
             assert there == (asked.port == bench.server.port)
 
     def test_nothing_in_argv_or_errors(self, bench: Bench) -> None:
+        # Unlike anything that other programs of this machine, or other tests, have in theirs.
+        canary = uuid4().hex
         before, seen = pids(), set()
 
         def watch(_: Request) -> None:
@@ -468,9 +473,10 @@ class TestSecrets:
                 seen.update(argv(pid))
 
         bench.server.watch = watch
-        url = bench.server.blob(SOME, "s", "slow;rate=3000000") + "?sig=canary"
-        denied = bench.server.blob(SOME, "s", "status;code=403") + "?sig=canary"
-        request = bench.request(url, [("X-Token", "canary")], secret=True)
+        blob, query = bench.server.blob, f"?sig={canary}"
+        url = blob(SOME, "s", "slow;rate=3000000", name=f"{canary}.bin") + query
+        denied = blob(SOME, "s", "status;code=403") + query
+        request = bench.request(url, [("X-Token", canary)], secret=True)
         if not bench.engine.handles(request):
             request = bench.request(url)
         good, bad = bench.run(
@@ -478,8 +484,8 @@ class TestSecrets:
         )
         delivered(good)
         assert isinstance(bad, Failed)
-        assert "canary" not in f"{bad.error} {bad.error.reason} {bad.error.hint}"
-        assert not [text for text in seen if "canary" in text or "file.bin" in text]
+        assert canary not in f"{bad.error} {bad.error.reason} {bad.error.hint}"
+        assert not [text for text in seen if canary in text]
 
     def test_asks_for_the_bytes_as_they_are(self, bench: Bench) -> None:
         delivered(bench.one(bench.job(SOME)))

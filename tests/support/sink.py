@@ -28,6 +28,10 @@ class FileSink:
         self.path.write_bytes(b"")
         os.truncate(path, size)
 
+    def arrived(self) -> list[tuple[int, int]]:
+        """List the ranges that count as arrived, in order."""
+        return list(self._have)
+
     def missing(self) -> list[tuple[int, int]]:
         gaps, place = [], 0
         for start, end in self._have:
