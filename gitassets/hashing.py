@@ -86,7 +86,7 @@ class Progressive:
         if self._digest is None:
             if self._follower:
                 self._digest = self._follower.digest()
-            elif self._hasher:
+            elif self._hasher and self._hashed == self._size:  # not when a process wrote it
                 self._digest = Digest(self._hasher.hexdigest())
             else:
                 self._digest = sha256_of(self._descriptor)

@@ -59,7 +59,8 @@ def finish(console: Console, outcomes: Sequence[Outcome], seconds: float) -> Non
             console.error(f"cannot bring '{each.asset.path}': every source failed", hint=each.hint)
             for line in lines:
                 console.error(f"  {line}")
-    console.say(_line(outcomes, seconds))
+    if line := _line(outcomes, seconds):
+        console.say(line)
     if failed:
         console.error(f"{plural(len(failed), 'asset')} of {len(outcomes)} failed")
 
@@ -76,10 +77,12 @@ def _line(outcomes: Sequence[Outcome], seconds: float) -> str:
     if linked := by[Status.LINKED]:
         size = human(sum(each.asset.size for each in linked))
         parts.append(f"{plural(len(linked), 'file')} from the cache ({size})")
-    if kept := by[Status.KEPT]:
-        parts.append(f"{plural(len(kept), 'file')} as they should be" if parts or by[Status.FAILED] else "")
-    text = ", ".join(part for part in parts if part)
-    return text or (f"nothing to do: {plural(len(outcomes), 'asset')} as pinned")
+    kept = by[Status.KEPT]
+    if len(kept) == len(outcomes):
+        return f"nothing to do: {plural(len(kept), 'asset')} as pinned"
+    if kept:
+        parts.append(f"{plural(len(kept), 'file')} already right")
+    return ", ".join(parts)
 
 
 def plan(console: Console, todo: Plan, *, free: int, place: str, where: dict[str, int]) -> None:

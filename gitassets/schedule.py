@@ -89,9 +89,9 @@ class Task:
         """Tell whether another place than the one in turn is left."""
         return any(not each.out for i, each in enumerate(self.candidates) if i != self.at)
 
-    def note(self, candidate: Candidate, error: TransferError) -> None:
+    def note(self, candidate: Candidate, error: TransferError, remark: str = "") -> None:
         """Keep why a place is out, for the report."""
-        self.errors.append(f"{redacted(candidate.url)}: {error.reason}")
+        self.errors.append(f"{redacted(candidate.url)}: {error.reason}{remark}")
         self.hint = error.hint or self.hint
 
     def rotate(self) -> None:
@@ -151,6 +151,8 @@ class Verdict:
     pause_host: bool = False
     fatal: bool = False
     """The whole asset has failed."""
+    remark: str = ""
+    """What the error message lacks."""
 
 
 def judge(error: TransferError, candidate: Candidate, moved: int, *, cap: float) -> Verdict:
@@ -172,6 +174,9 @@ def judge(error: TransferError, candidate: Candidate, moved: int, *, cap: float)
             return Verdict(out=not again)
         case Cause.LIMITED:
             wait = retry.pause(error.retry_after, candidate.failures)
-            return Verdict(out=spent or wait > cap, wait=wait, pause_host=wait <= cap)
+            if wait > cap:
+                remark = f", to be asked again in {wait:.0f} s; assets.retryCap is {cap:.0f} s"
+                return Verdict(out=True, remark=remark)
+            return Verdict(out=spent, wait=wait, pause_host=True)
         case Cause.TRANSIENT | Cause.ENGINE:
             return Verdict(out=spent, wait=retry.delay(candidate.failures))

@@ -248,7 +248,7 @@ class Transfer:
             self._lanes[task.lane].pause(candidate.request.url, verdict.wait)
         if verdict.out:
             candidate.out = True
-            task.note(candidate, error)
+            task.note(candidate, error, verdict.remark)
         if verdict.fatal:
             self._fail(task, hint=error.hint)
         else:
