@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -70,14 +71,23 @@ def _runs(descriptor: int, size: int) -> Ranges:
 def exact(directory: Path) -> bool:
     """Tell whether the file system reports holes by the page, tried once with a small file.
 
-    NFSv3 and FAT claim data everywhere, a tmpfs with huge pages two MiB for one byte. Raises
-    OSError when no file can be made.
+    NFSv3 and FAT claim data everywhere, a tmpfs with huge pages two MiB for one byte. Where no
+    file can be made, the answer is no.
     """
+    try:
+        return _is_exact(directory)
+    except OSError:
+        return False
+
+
+def _is_exact(directory: Path) -> bool:
     path = directory / f"probe-{secrets.token_hex(8)}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         path.unlink()
-        reserve(descriptor, 4 * GRID)
+        os.ftruncate(descriptor, 4 * GRID)
+        with suppress(OSError):  # a disk that is nearly full
+            reserve(descriptor, 4 * GRID)
         empty = not _runs(descriptor, 4 * GRID).count
         os.pwrite(descriptor, b"x", 2 * GRID)
         written = _runs(descriptor, 4 * GRID)

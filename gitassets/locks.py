@@ -82,7 +82,8 @@ class CacheLock:
             self._take(fcntl.LOCK_EX, timeout, "is in use")
             yield
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            with suppress(OSError):  # no locks: what was raised says so
+                fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def close(self) -> None:
         """Let go. May be repeated."""
@@ -114,7 +115,7 @@ def _open(path: str) -> int:
     try:
         return os.open(path, _FLAGS, 0o600)
     except OSError as error:
-        if error.errno not in _REPLACEABLE:
+        if error.errno not in _REPLACEABLE or not os.path.lexists(path):
             raise
         if error.errno == errno.EISDIR:
             shutil.rmtree(path)
