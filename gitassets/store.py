@@ -11,6 +11,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
+from gitassets import cachedir
 from gitassets.errors import NoSpace, StoreError
 from gitassets.intake import Intake
 from gitassets.journal import Journal
@@ -28,13 +29,9 @@ if TYPE_CHECKING:
     from gitassets.model import Digest, Signature
     from gitassets.objects import Verified
 
-_TAG = """Signature: 8a477f597d28d172789f06886806bc55
-# This directory is a cache of git assets: see https://bford.info/cachedir/
-"""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WAIT_SECONDS = 60.0
 """How long a command waits for one that cleans the cache."""
-_ELSEWHERE = "git config --global assets.cacheDir DIRECTORY"
 _ROWS = 1000
 """Verified objects that share one transaction of the journal."""
 
@@ -57,19 +54,8 @@ class Store:
         With `fsync` what was published survives a power loss. Unless `shared`, a directory that
         others own or may write is refused. Raises StoreError.
         """
-        mode = 0o777 if shared else 0o700
-        try:
-            root.mkdir(mode=mode, parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(root, error) from error
-        with suppress(OSError):  # read-only: what is there can be used
-            for name in ("staging", "sha256"):
-                (root / name).mkdir(mode=mode, exist_ok=True)
-            if not (root / "CACHEDIR.TAG").exists():
-                (root / "CACHEDIR.TAG").write_text(_TAG, encoding="ascii")
-        if not shared:
-            for directory in (root, root / "staging", root / "sha256"):
-                _check_private(directory)
+        cachedir.prepare(root, shared=shared)
+        mode = cachedir.SHARED if shared else cachedir.PRIVATE
         objects = Objects(root / "sha256", fsync=fsync, mode=mode)
         return cls(root, CacheLock(root / "lock", _WAIT_SECONDS), objects)
 
@@ -183,12 +169,16 @@ class Store:
     def add_file(self, path: Path) -> tuple[Digest, int]:
         """Put a user's file into the cache as an object of its own; returns sha256 and size.
 
-        Raises ValueError when it is not a regular file, NoSpace, StoreError.
+        Raises OSError when it cannot be read, ValueError when it is not a regular file, NoSpace,
+        StoreError.
         """
+        size = path.lstat().st_size
+        if not os.access(path, os.R_OK, follow_symlinks=False):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         try:
             intake = Intake(path, self._staging, ("reflink", "copy"))
         except OSError as error:
-            raise self._failed(error, path.stat().st_size) from error
+            raise self._failed(error, size) from error
         digest, size = intake.digest, intake.size
         self._take(intake)
         return digest, size
@@ -218,7 +208,7 @@ class Store:
     def quarantine(self, digest: Digest) -> None:
         """Take a corrupt object out of use; its bytes stay in `quarantine`. Raises StoreError."""
         try:
-            self._quarantine.mkdir(mode=0o700, exist_ok=True)
+            self._quarantine.mkdir(mode=cachedir.PRIVATE, exist_ok=True)
             self._objects.move_away(digest, self._quarantine / digest)
         except OSError as error:
             raise self._failed(error) from error
@@ -250,23 +240,4 @@ class Store:
     def _failed(self, error: OSError, needed: int = 0) -> StoreError:
         if error.errno in _FULL:
             return NoSpace(needed, self.free_space(), str(self.root))
-        return _unusable(self.root, error)
-
-
-def _unusable(root: Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot use the cache '{root}': {error.strerror}", hint=_ELSEWHERE)
-
-
-def _check_private(directory: Path) -> None:
-    """Refuse a directory where others could plant or change objects (cargo CVE-2023-38497)."""
-    try:
-        status = directory.stat()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unusable(directory, error) from error
-    if status.st_uid != os.geteuid():
-        raise StoreError(f"the cache '{directory}' belongs to another user", hint=_ELSEWHERE)
-    if status.st_mode & 0o022:
-        why = f"the cache '{directory}' can be written by others"
-        raise StoreError(why, hint=f"chmod go-w '{directory}'")
+        return cachedir.unusable(self.root, error)
