@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.content import PERIOD, content, digest, digest_of
@@ -15,6 +16,9 @@ from support.process import Background, argv, descendants, until
 from support.repo import Repo, lockfile_text, pinned, pinned_bytes
 from support.server import BEHAVIOURS, FaultServer
 from support.sink import FileSink
+
+if TYPE_CHECKING:
+    from conftest import Cli
 
 
 def ask(url: str, *lines: str, until_bytes: int = 1 << 30) -> tuple[bytes, bytes]:
@@ -284,3 +288,13 @@ class TestSink:
         assert sink.missing() == [(0, 100)]
         sink.write(0, [b"\0" * 100])
         assert "wrong bytes" in sink.wrong("s")
+
+
+class TestCli:
+    def test_is_run_as_a_user_runs_it(self, cli: Cli, repo: Repo) -> None:
+        assert "git assets" in cli("version", cwd=repo.path).stdout
+        failed = cli("no-such-verb", cwd=repo.path, check=129)
+        assert failed.code == 129
+        assert failed.stderr
+        with pytest.raises(AssertionError, match="instead of 0"):
+            cli("no-such-verb", cwd=repo.path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import test_contract as contract
 from support.bench import Bench, nothing_left
+from support.contract import TOLD
 from support.naive import Naive
 
 from gitassets.engines import ENGINES
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def naive(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setitem(ENGINES, "naive", "support.naive:Naive")
-    monkeypatch.setitem(contract.TOLD, "naive", {})
+    monkeypatch.setitem(TOLD, "naive", {})
     yield Bench("naive", server, tmp_path / "staging")
     for process in Naive.left:
         process.kill()

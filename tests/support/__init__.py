@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("support.bench", "support.process", "support.repo")
+pytest.register_assert_rewrite(
+    "support.bench", "support.contract", "support.process", "support.repo"
+)
