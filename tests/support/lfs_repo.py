@@ -48,7 +48,7 @@ def make(path: Path) -> LfsRepo:
     hook = path / ".git/hooks/pre-push"
     hook.write_text(hook.read_text() + "echo mine >> pushed\n")
     repo.write("README", "text\n")
-    repo.write("early.bin", generated("early", 3000))  # before LFS came: a plain blob
+    repo.stored("early.bin", "early")  # at first a plain blob: LFS comes with the next commit
     repo.step("before")
     repo.git("lfs", "track", "*.bin")
     repo.git("lfs", "track", "a b/*.dat", "--lockable")
