@@ -50,7 +50,9 @@ def finish(console: Console, outcomes: Sequence[Outcome], seconds: float) -> Non
     failed = [each for each in outcomes if each.status is Status.FAILED]
     for each in outcomes:
         if each.status is not Status.FAILED and each.errors:
-            console.warning(f"'{each.asset.path}' came from another source; " + "; ".join(each.errors))
+            console.warning(
+                f"'{each.asset.path}' came from another source; " + "; ".join(each.errors)
+            )
     for each in failed:
         lines = each.errors or ("unknown",)
         if len(lines) == 1:
@@ -73,7 +75,9 @@ def _line(outcomes: Sequence[Outcome], seconds: float) -> str:
     if fetched := by[Status.FETCHED]:
         moved = sum(each.bytes for each in fetched)
         rate = f", {human(moved / seconds)}/s" if seconds >= 0.1 else ""
-        parts.append(f"{plural(len(fetched), 'file')} fetched ({human(moved)} in {seconds:.1f} s{rate})")
+        parts.append(
+            f"{plural(len(fetched), 'file')} fetched ({human(moved)} in {seconds:.1f} s{rate})"
+        )
     if linked := by[Status.LINKED]:
         size = human(sum(each.asset.size for each in linked))
         parts.append(f"{plural(len(linked), 'file')} from the cache ({size})")
@@ -89,7 +93,8 @@ def plan(console: Console, todo: Plan, *, free: int, place: str, where: dict[str
     """A plan for people: counts, bytes, from where, free space."""
     say = console.answer
     say(f"keep   {plural(len(todo.keep), 'file'):>12}  {human(_size(todo.keep)):>10}")
-    say(f"link   {plural(len(todo.link), 'file'):>12}  {human(_size(todo.link)):>10}  from the cache")
+    linked = human(_size(todo.link))
+    say(f"link   {plural(len(todo.link), 'file'):>12}  {linked:>10}  from the cache")
     say(f"fetch  {plural(len(todo.fetch), 'file'):>12}  {human(todo.bytes_to_fetch):>10}")
     for host, count in sorted(where.items(), key=lambda item: -item[1]):
         say(f"       {plural(count, 'file'):>12}              from {host}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -52,6 +52,13 @@ class Candidate:
     settled: bool = False
     """A one-byte range has shown that `request` is final."""
     out: bool = False
+    complaint: str = ""
+    """Why it failed last, for the report."""
+
+    @property
+    def moved(self) -> bool:
+        """Asked under another URL than its own: resolving it anew may give a fresh one."""
+        return self.request is not None and self.request.url != self.url
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +78,6 @@ class Task:
     """Some bytes in the staging file may be of another source or an earlier run."""
     moved: int = 0
     """Bytes over the network."""
-    errors: list[str] = field(default_factory=list)
     hint: str | None = None
     extended: bool = False
     """The newest lockfile was asked for more candidates."""
@@ -89,10 +95,13 @@ class Task:
         """Tell whether another place than the one in turn is left."""
         return any(not each.out for i, each in enumerate(self.candidates) if i != self.at)
 
-    def note(self, candidate: Candidate, error: TransferError, remark: str = "") -> None:
-        """Keep why a place is out, for the report."""
-        self.errors.append(f"{redacted(candidate.url)}: {error.reason}{remark}")
-        self.hint = error.hint or self.hint
+    def errors(self, but: Candidate | None = None) -> tuple[str, ...]:
+        """One line for each place that failed, except `but`, which delivered after all."""
+        return tuple(
+            f"{redacted(each.url)}: {each.complaint}"
+            for each in self.candidates
+            if each.complaint and each is not but
+        )
 
     def rotate(self) -> None:
         """Let the next place have its turn."""
@@ -160,12 +169,10 @@ def judge(error: TransferError, candidate: Candidate, moved: int, *, cap: float)
     candidate.failures = 1 if moved >= retry.PROGRESS else candidate.failures + 1
     spent = candidate.failures >= retry.TRIES
     match error.cause:
-        case Cause.REFUSED | Cause.LOCAL:
-            return Verdict(out=True, fatal=True)
-        case Cause.GONE | Cause.LYING | Cause.REDIRECT:
-            return Verdict(out=True)
+        case Cause.REFUSED | Cause.LOCAL | Cause.GONE | Cause.LYING | Cause.REDIRECT:
+            return Verdict(out=True, fatal=error.cause in {Cause.REFUSED, Cause.LOCAL})
         case Cause.DENIED:
-            again = not candidate.renewed
+            again = candidate.moved and not candidate.renewed
             candidate.renewed, candidate.request, candidate.settled = True, None, False
             return Verdict(out=not again)
         case Cause.UNRANGED:

@@ -64,8 +64,7 @@ class Supply:
             try:
                 self._settle(task, candidate)
             except TransferError as error:
-                candidate.out = True
-                task.note(candidate, error)
+                candidate.out, candidate.complaint = True, error.reason
                 continue
             if candidate.request and self.lane(task, candidate.request) == task.lane:
                 used.append(candidate)

@@ -7,15 +7,14 @@ take a job when they have room.
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitassets.engines import ALWAYS, ENGINES
 from gitassets.engines.base import Failed, Job
 from gitassets.errors import Cause, StoreError, TransferError
 from gitassets.model import Digest
+from gitassets.outbox import Delivery, Outbox
 from gitassets.schedule import Candidate, Lane, Task, Want, judge
 from gitassets.supply import Supply, shown
 
@@ -32,36 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Transfer", "Want"]
 
-_BATCH = 256
-"""Finished small files that share one sync; each keeps a descriptor open until then."""
-_BATCH_BYTES = 16 * 2**20
 _PARKED = 64
 """Staging files that stay open while their task waits for another try."""
 _BUSY = 0.2
 """Seconds between two looks at a file that another process is downloading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of one wanted digest."""
-
-    want: Want
-    ok: bool
-    engine: str | None = None
-    source: str | None = None
-    """Who delivered, as it may be shown."""
-    count: int = 0
-    """Bytes moved."""
-    errors: tuple[str, ...] = ()
-    """One line for each place that failed, also when another one delivered."""
-    hint: str | None = None
-    found: Digest | None = None
-    """The sha256 of bytes that were not pinned."""
-
-    @property
-    def digest(self) -> Digest:
-        """The sha256 of what was delivered."""
-        return self.found or self.want.digest
 
 
 class Transfer:
@@ -86,9 +59,7 @@ class Transfer:
         self._lanes = {name: Lane() for name in ENGINES}
         self._running: dict[Job, tuple[Task, list[Candidate], Staging]] = {}
         self._open: dict[Task, Staging] = {}
-        self._verified: list[tuple[Task, Staging, Delivery]] = []
-        self._verified_bytes = 0
-        self._done: deque[Delivery] = deque()
+        self._out = Outbox(store, progress)
 
     def bring(self, wants: Iterable[Want]) -> Iterator[Delivery]:
         """Fetch each, largest first; equal digests must be asked for once."""
@@ -99,9 +70,11 @@ class Transfer:
         try:
             while lane := next((name for name, lane in self._lanes.items() if lane), ""):
                 yield from self._drive(lane)
-            yield from self._publish()
+            self._out.publish()
+            yield from self._out.drain()
         finally:
-            for staging in (*self._open.values(), *(row[1] for row in self._verified)):
+            self._out.close()
+            for staging in self._open.values():
                 staging.close()
 
     def _drive(self, lane: str) -> Iterator[Delivery]:
@@ -115,18 +88,12 @@ class Transfer:
             with closing(engine.fetch(_Queue(self, lane))) as results:
                 for result in results:
                     self._settle(lane, result)
-                    if len(self._verified) >= _BATCH or self._verified_bytes >= _BATCH_BYTES:
-                        yield from self._publish()
-                    yield from self._drain()
+                    yield from self._out.drain()
         finally:
             for _, _, staging in self._running.values():
                 staging.close()
             self._running.clear()
-        yield from self._drain()
-
-    def _drain(self) -> Iterator[Delivery]:
-        while self._done:
-            yield self._done.popleft()
+        yield from self._out.drain()
 
     # What an engine asks for
 
@@ -153,7 +120,7 @@ class Transfer:
     def _prepare(self, lane: str, task: Task) -> Job | None:
         candidate = self._supply.next(task)
         if candidate is None or candidate.request is None:
-            self._fail(task, "" if task.errors else "no URL, no store and no copy on this disk")
+            self._fail(task, "" if task.errors() else "no URL, no store and no copy on this disk")
             return None
         fitting = self._supply.lane(task, candidate.request)
         if fitting != lane:
@@ -179,7 +146,7 @@ class Transfer:
         staging = self._store.stage(want.digest, want.size)
         if staging is None:
             if want.digest in self._store.present({want.digest: want.size}):
-                self._done.append(Delivery(want, ok=True, errors=tuple(task.errors)))
+                self._out.there(task)
             else:
                 self._lanes[task.lane].put(task, _BUSY)
             return None
@@ -205,11 +172,11 @@ class Transfer:
             staging.rename(Digest(got))
         if got == task.want.digest or not task.want.pinned:
             source = shown(result.request or used[0].request)
-            said = Delivery(
-                task.want, True, lane, source, task.moved, tuple(task.errors), found=Digest(got)
+            errors = task.errors(used[0])
+            self._out.verified(
+                staging,
+                Delivery(task.want, True, Digest(got), lane, source, task.moved, errors),
             )
-            self._verified.append((task, staging, said))
-            self._verified_bytes += task.want.size
             return
         staging.restart()
         self._open[task] = staging
@@ -246,9 +213,9 @@ class Transfer:
             self._open[task].restart()
         if verdict.pause_host and candidate.request:
             self._lanes[task.lane].pause(candidate.request.url, verdict.wait)
-        if verdict.out:
-            candidate.out = True
-            task.note(candidate, error, verdict.remark)
+        candidate.out = verdict.out
+        candidate.complaint = error.reason + verdict.remark
+        task.hint = error.hint or task.hint
         if verdict.fatal:
             self._fail(task, hint=error.hint)
         else:
@@ -277,33 +244,10 @@ class Transfer:
         task.lane = lane
         self._lanes[lane].put(task)
 
-    # How a task ends
-
     def _fail(self, task: Task, line: str = "", *, hint: str | None = None) -> None:
         if staging := self._open.pop(task, None):
             staging.close()
-        errors = (*task.errors, *([line] if line else []))
-        self._progress.finished(task.want.name)
-        self._done.append(
-            Delivery(task.want, ok=False, count=task.moved, errors=errors, hint=hint or task.hint)
-        )
-
-    def _publish(self) -> Iterator[Delivery]:
-        """Give verified files their names: one sync for all of them."""
-        batch, self._verified, self._verified_bytes = self._verified, [], 0
-        try:
-            self._store.publish([staging for _, staging, _ in batch])
-        except StoreError as error:
-            for task, _, _ in batch:
-                self._fail(task, str(error), hint=error.hint)
-        else:
-            for task, _, delivery in batch:
-                self._progress.finished(task.want.name)
-                yield delivery
-        finally:
-            for _, staging, _ in batch:
-                staging.close()
-        yield from self._drain()
+        self._out.failed(task, line, hint=hint)
 
 
 class _Queue:
