@@ -44,6 +44,8 @@ def _tables(text: str) -> Mapping[str, object]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         _refuse_doubled(text)
+        if "overwrite" in error.msg:
+            raise ConflictedLockfile(error.lineno, "this key stands here a second time") from error
         raise LockfileError(error.lineno, _sentence(error.msg)) from error
     except ValueError as error:
         # Python itself refuses to convert thousands of digits.

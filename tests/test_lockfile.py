@@ -187,6 +187,44 @@ def test_unknown_keys_and_tables_survive() -> None:
     assert made.with_asset(asset()).extra == made.extra
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "a = 1\n\n[a.b]\nc = 1\n",  # a key that is a table too
+        "\n[a.b]\nc = 1\n\n[a]\nb = 1\n",
+        "\n[a]\nb = 1\n\n[a.b]\nc = 1\n",
+        "a = 1\na = 1\n",
+        "\n[asset.plain]\nsize = 1\n",
+        "future = -0\n",
+        "\n[a.b]\nc = 1\n\n[a]\nd = 1\n",  # legal, and left to the parser
+    ],
+)
+def test_the_fast_reader_leaves_odd_tables_alone(odd: str) -> None:
+    written = dump(Lockfile()) + odd
+    assert read_canonical(written.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["size = 2", "executable = 1", 'groups = "x"', "note = 1", "x = 1\nx = 1", "x = 1.5", "x"],
+)
+def test_the_fast_reader_leaves_odd_lines_alone(line: str) -> None:
+    written = f'{dump(Lockfile())}\n[asset."a"]\n{line}\nsize = 1\nsha256 = "{A}"\n'
+    assert read_canonical(written.encode()) is None
+    assert read_canonical(written.replace(f"{line}\n", "").encode())
+
+
+def test_other_notes_than_the_memo_holds() -> None:
+    entries = [asset(f"{number:04}", extra={"note": str(number)}) for number in range(1100)]
+    made = Lockfile().with_assets(entries)
+    assert read_canonical(dump(made).encode()) == made
+
+
+def test_what_no_lockfile_can_hold_is_not_written() -> None:
+    with pytest.raises(TypeError, match="no float"):
+        dump(Lockfile(extra={"future": 1.5}))
+
+
 def test_canonical_text_needs_no_toml_parser() -> None:
     program = (
         "import sys; from gitassets.lockfile import load; load(sys.stdin.buffer.read());"
@@ -343,6 +381,12 @@ def test_a_table_twice_is_a_merge_that_git_thought_clean() -> None:
     with pytest.raises(ConflictedLockfile, match=r'"a".*a{12} and b{12}') as caught:
         load(doubled.encode())
     assert caught.value.line == doubled.count("\n") - 2
+
+
+def test_a_key_twice_is_one_too() -> None:
+    with pytest.raises(ConflictedLockfile, match="second time") as caught:
+        load(text(block() + "size = 2\n"))
+    assert caught.value.line == 6
 
 
 def test_every_prefix_and_every_changed_byte_gives_one_answer_or_an_error() -> None:
