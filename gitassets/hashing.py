@@ -114,8 +114,8 @@ class Follower:
         self._error: OSError | None = None
         self._digest: Digest | None = None
         self._changed = threading.Condition()
-        # Not a daemon: one of those may read a descriptor that was closed and given out again.
-        self._thread = threading.Thread(target=self._run, name="sha256", daemon=False)
+        # A daemon, so that a run that dies without closing anything can end.
+        self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
         self._thread.start()
 
     @property

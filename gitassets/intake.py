@@ -9,13 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitassets import hashing
-from gitassets.link import Linker
 from gitassets.model import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from gitassets.link import Linker
     from gitassets.model import Digest
 
 
@@ -25,8 +24,8 @@ class Intake:
     The digest is that of the bytes in the cache, whatever happens to the original meanwhile.
     """
 
-    def __init__(self, source: Path, directory: Path, modes: Sequence[str]) -> None:
-        """Take `source` into `directory` by the first of `modes` that works.
+    def __init__(self, source: Path, directory: Path, linker: Linker) -> None:
+        """Take `source` into `directory` as `linker` can.
 
         Raises OSError, ValueError when it is not a regular file.
         """
@@ -38,7 +37,7 @@ class Intake:
             raise ValueError(f"'{source}' is not a regular file")
         place = os.open(directory, flags | os.O_DIRECTORY)
         try:
-            Linker(modes).link(source, place, self._path.name, executable=False)
+            linker.link(source, place, self._path.name, executable=False)
             self.descriptor = os.open(self._path.name, flags | os.O_NONBLOCK, dir_fd=place)
             self.digest: Digest = hashing.sha256_of(self.descriptor)
             self.size = os.fstat(self.descriptor).st_size

@@ -151,10 +151,10 @@ class Staging:
         self._end()
 
     def close(self) -> None:
-        """Let go of the file and keep it, unless nothing has arrived. May be repeated."""
+        """Let go of the file, and keep it if another run can go on from it. May be repeated."""
         if self.descriptor < 0:
             return
-        if self._ranges.count:
+        if self._ranges.count and self.size > RESUMED:
             self._save()
             self._end()
         else:
@@ -216,10 +216,9 @@ class Staging:
         return new
 
     def _save(self) -> None:
-        if self.size > RESUMED:
-            self._journal.save_ranges(Digest(self.path.name), self._ranges)
-            self._saved = (self._ranges.count, time.monotonic())
-            self._remembered = True
+        self._journal.save_ranges(Digest(self.path.name), self._ranges)
+        self._saved = (self._ranges.count, time.monotonic())
+        self._remembered = True
 
     def _forget(self) -> None:
         """Remove what other places know of this file."""

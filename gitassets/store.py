@@ -15,6 +15,7 @@ from gitassets import cachedir
 from gitassets.errors import NoSpace, StoreError
 from gitassets.intake import Intake
 from gitassets.journal import Journal
+from gitassets.link import Linker
 from gitassets.locks import CacheLock
 from gitassets.objects import Objects
 from gitassets.staging import Staging
@@ -44,6 +45,8 @@ class Store:
         self.journal = Journal(root / "journal.db")
         self._staging = root / "staging"
         self._quarantine = root / "quarantine"
+        self._share = Linker(("reflink", "hardlink", "copy"))
+        self._copy = Linker(("reflink", "copy"))
         self._lock = lock
         self._objects = objects
 
@@ -152,8 +155,8 @@ class Store:
             if status.st_size != size:
                 return False
             # A foreign owner could change the bytes, or the permissions, at any time.
-            own = ("hardlink",) if status.st_uid == os.geteuid() else ()
-            intake = Intake(path, self._staging, ("reflink", *own, "copy"))
+            own = status.st_uid == os.geteuid()
+            intake = Intake(path, self._staging, self._share if own else self._copy)
         except ValueError:
             return False
         except OSError as error:
@@ -176,7 +179,7 @@ class Store:
         if not os.access(path, os.R_OK, follow_symlinks=False):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         try:
-            intake = Intake(path, self._staging, ("reflink", "copy"))
+            intake = Intake(path, self._staging, self._copy)
         except OSError as error:
             raise self._failed(error, size) from error
         digest, size = intake.digest, intake.size
@@ -193,9 +196,11 @@ class Store:
             return
         from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - nine milliseconds
 
-        with ThreadPool(min(len(todo), threads or os.cpu_count() or 1)) as pool:
+        workers = min(len(todo), threads or os.cpu_count() or 1)
+        together = max(1, min(32, len(todo) // workers // 8))  # small ones cost less than a queue
+        with ThreadPool(workers) as pool:
             try:
-                for found in pool.imap_unordered(self._objects.examine, todo):
+                for found in pool.imap_unordered(self._objects.examine, todo, together):
                     if found.signature:
                         rows.append((found.digest, found.signature))
                     if len(rows) >= _ROWS:

@@ -233,6 +233,12 @@ class TestLinker:
         assert not any(seen)
         assert os.listdir(tree) == ["a"]
 
+    def test_a_name_that_cannot_be_given_leaves_nothing(self, source, tree, place, monkeypatch):
+        monkeypatch.setattr(os, "rename", lambda *_, **__: refuse(errno.EIO))
+        with pytest.raises(OSError, match="Input/output"):
+            Linker(("copy",)).link(source, place, "a", executable=False)
+        assert os.listdir(tree) == []
+
     def test_no_descriptor_is_left(self, source, place, monkeypatch):
         before = len(os.listdir("/proc/self/fd"))
         Linker(("copy",)).link(source, place, "a", executable=False)

@@ -237,6 +237,13 @@ class TestResume:
         begin().close()
         assert os.listdir(place) == []
 
+    @pytest.mark.parametrize("size", SIZES[1:])
+    def test_only_what_can_be_used_is_kept(self, begin, place, size):
+        staged = begin(size)
+        put(staged, 0, size - size // 2)
+        staged.close()
+        assert os.listdir(place) == ([digest(size)] if size > RESUMED else [])
+
     def test_discard(self, begin, place, journal):
         staged = begin()
         put(staged, 0, 2 * MIB)

@@ -520,6 +520,20 @@ class TestHousekeeping:
         assert list(store.objects()) == []
         assert store.journal.signatures() == {}
 
+    def test_what_cannot_be_done_is_told(self, store, root):
+        publish(store, DATA)
+        store.close()
+        store.object_path(NAME).parent.chmod(0o500)
+        give(root)
+
+        def refused():
+            with Store.open(root) as other:
+                for act in (other.remove, other.quarantine):
+                    with pytest.raises(StoreError, match="Permission denied"):
+                        act(NAME)
+
+        as_nobody(refused)
+
     def test_strangers_are_no_objects(self, store, root):
         publish(store, DATA)
         (root / "sha256" / "README").write_text("hello")
