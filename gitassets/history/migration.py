@@ -1,0 +1,285 @@
+"""The order of a migration: read, hash, rewrite, verify, keep the old, switch.
+
+Until the switch nothing is visible to anybody, and an error leaves only files in the cache.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+from gitassets.beneath import Root
+from gitassets.errors import HistoryError
+from gitassets.history import (
+    backup, commits, generated, harvest, indexes, maps, refs, study, switch,
+)  # fmt: skip
+from gitassets.history.check import Checker
+from gitassets.history.harvest import Content
+from gitassets.history.notes import NotesRewriter
+from gitassets.history.quarantine import Quarantine
+from gitassets.history.refs import Update
+from gitassets.history.roots import RootRewriter
+from gitassets.history.tags import TagRewriter
+from gitassets.history.trees import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from gitassets.gitpipes import Pipes
+    from gitassets.history.commits import Rewritten
+    from gitassets.history.indexes import Change
+    from gitassets.history.spec import Spec
+    from gitassets.history.study import State, Study
+    from gitassets.history.worktrees import Worktree
+    from gitassets.store import Store
+
+
+@dataclass(slots=True)
+class Job:
+    """What is asked for."""
+
+    pipes: Pipes
+    main: Path | None
+    """The top of the main work tree; None: bare."""
+    spec: Spec
+    refs: Sequence[str] = ()
+    """Full names; none: all."""
+    say: Callable[[str], None] = lambda _: None
+    hashed: Callable[[int], None] = lambda _: None
+    """Told of bytes that were hashed."""
+
+    @property
+    def state(self) -> Path:
+        """The directory of migrations."""
+        return self.pipes.git_dir / "assets" / "migrate"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    study: Study
+    done: Rewritten
+    updates: list[Update] = field(default_factory=list)
+    contents: dict[bytes, Content] = field(default_factory=dict)
+    missing: list[bytes] = field(default_factory=list)
+    """Pointers of which nobody here has the bytes."""
+    tag_signatures: int = 0
+    holders: int = 0
+    """Refs and tags that name trees or blobs, and stay."""
+    objects: int = 0
+    """Written."""
+    checked: tuple[int, int] = (0, 0)
+    """Pairs of roots, and assets in them."""
+    run: Path | None = None
+    """The directory of this migration: backup and maps; None when nothing changed."""
+    pushes: dict[str, str] = field(default_factory=dict)
+    left_alone: list[str] = field(default_factory=list)
+    """Files that somebody changed meanwhile."""
+
+
+@contextmanager
+def exclusive(state: Path) -> Iterator[None]:
+    """Be the only migration of this repository. Raises HistoryError."""
+    state.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise HistoryError("another git assets migrate is running here") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def plan(job: Job) -> tuple[State, Study]:
+    """Read everything and write nothing. Raises GitError, AssetsError."""
+    state = study.look(job.pipes, job.main, job.refs)
+    return state, study.take(job.pipes, state, job.spec, whole=not job.refs)
+
+
+def migrate(job: Job, store: Store, keep_bytes: Callable[[Study], dict[bytes, Content]]) -> Outcome:
+    """Rewrite history; the caller holds `exclusive`, and resumed what was interrupted.
+
+    `keep_bytes` gives what the LFS pointers stand for. Raises HistoryError, GitError, StoreError.
+    """
+    state = study.look(job.pipes, job.main, job.refs)
+    if state.blockers:
+        raise HistoryError(state.blockers[0].text, hint=state.blockers[0].hint)
+    objects = job.pipes.git_dir / "objects"
+    form = job.pipes.run("rev-parse", "--show-object-format").decode().strip()
+    algorithm = cast("Literal['sha1', 'sha256']", form)
+    with Quarantine(job.pipes, job.state / "quarantine", objects.resolve(), algorithm) as quarantine:
+        trees = _index_trees(job, quarantine.pipes, state)
+        found = study.take(
+            quarantine.pipes, state, job.spec, extra_roots=trees.values(), whole=not job.refs
+        )
+        contents = keep_bytes(found)
+        wanted = [blob for blob in _ordered(found) if blob not in contents]
+        contents |= harvest.contents(quarantine.pipes, wanted, store, job.hashed)
+        return _rewrite(job, state, found, contents, _Work(quarantine, trees, algorithm))
+
+
+@dataclass(slots=True)
+class _Work:
+    quarantine: Quarantine
+    trees: dict[str, bytes]
+    """The tree of each index, by the name of the work tree's HEAD."""
+    algorithm: str
+
+
+def _rewrite(
+    job: Job, state: State, found: Study, contents: dict[bytes, Content], work: _Work
+) -> Outcome:
+    quarantine = work.quarantine
+    facts = Facts(
+        found.choice,
+        found.inventory,
+        found.hot,
+        {blob: content.tail for blob, content in contents.items()},
+    )
+    with quarantine.pipes.reader() as read:
+        roots = RootRewriter(facts, read, quarantine)
+        done = commits.rewrite(quarantine.pipes, found.order, roots, quarantine, state.untracked)
+        new_trees = {head: roots(tree) for head, tree in work.trees.items()}
+        tags = TagRewriter(read.named, done.ids, roots.changed, quarantine)
+        updates = _updates(job, state, done, tags)
+        ids = {**done.ids, **tags.ids}
+        updates += _notes(job, state, ids, NotesRewriter(read, ids, quarantine, found.inventory.width), quarantine)
+    outcome = Outcome(
+        found, done, updates, contents,
+        tag_signatures=tags.signatures, holders=len(tags.holders), objects=len(quarantine),
+    )  # fmt: skip
+    moved = {head: tree for head, tree in work.trees.items() if new_trees[head] != tree}
+    if not updates and not moved:
+        return outcome
+    quarantine.seal()
+    with quarantine.pipes.reader() as read:
+        checker = Checker(quarantine.pipes, read, found.spec, contents, algorithm=work.algorithm)
+        count = checker.roots(roots.changed)
+        outcome.checked = (count, checker.leaves)
+        _check_commits(quarantine.pipes, done)
+        changes = {
+            head: indexes.difference(quarantine.pipes, tree, new_trees[head])
+            for head, tree in moved.items()
+        }
+        todo = _switch(job, state, quarantine.pipes, read, changes)
+    todo.updates = updates
+    _stash(state, done, todo)
+    outcome.run = backup.new_run(job.state)
+    backup.make(job.pipes, outcome.run, refs=state.refs, worktrees=state.worktrees)
+    maps.write(outcome.run, done, updates, refs.staying(state.refs))
+    todo.keep = quarantine.publish()
+    outcome.left_alone = switch.perform(job.pipes, job.state, todo)
+    outcome.pushes = maps.pushes(state.refs, updates, done.ids)
+    _record(outcome)
+    return outcome
+
+
+def _ordered(found: Study) -> list[bytes]:
+    """Give the blobs to hash, in the order of the packs as far as it is known."""
+    todo = found.survey.blobs
+    first = [blob for blob in found.inventory.large if blob in todo]
+    return [*first, *sorted(todo.difference(first))]
+
+
+def _index_trees(job: Job, pipes: Pipes, state: State) -> dict[str, bytes]:
+    trees = {}
+    for worktree in state.worktrees:
+        if worktree.top and (tree := indexes.tree_of(pipes, worktree, _copy(job, worktree))):
+            trees[worktree.head] = tree
+    return trees
+
+
+def _copy(job: Job, worktree: Worktree) -> Path:
+    return job.state / f"index-{worktree.git_dir.name}"
+
+
+def _updates(job: Job, state: State, done: Rewritten, tags: TagRewriter) -> list[Update]:
+    found = [Update(ref.name, ref.id, tags(ref.id, ref.kind)) for ref in state.moving]
+    found += [
+        Update(tree.head, tree.detached, done.ids.get(tree.detached, tree.detached))
+        for tree in state.worktrees
+        if tree.detached
+    ]
+    return [update for update in found if update.new != update.old]
+
+
+def _notes(
+    job: Job, state: State, ids: dict[bytes, bytes], notes: NotesRewriter, quarantine: Quarantine
+) -> list[Update]:
+    """Re-key every commit of every notes ref."""
+    if job.refs or not ids:
+        return []
+    found = refs.notes(state.refs)
+    order = commits.listed(quarantine.pipes, [ref.id for ref in found])
+    done = commits.rewrite(quarantine.pipes, order, notes, quarantine)
+    return [
+        Update(ref.name, ref.id, done.ids[ref.id]) for ref in found if ref.id in done.ids
+    ]
+
+
+def _switch(
+    job: Job,
+    state: State,
+    pipes: Pipes,
+    read: Callable[[bytes], bytes],
+    changes: dict[str, list[Change]],
+) -> switch.Switch:
+    todo = switch.Switch()
+    for worktree in state.worktrees:
+        found = changes.get(worktree.head)
+        if not found or not worktree.top:
+            continue
+        copy = _copy(job, worktree)
+        indexes.update(pipes, worktree, copy, found)
+        todo.indexes.append(switch.IndexSwap(worktree.index, copy))
+        todo.files[str(worktree.top)] = generated.prepare(worktree.top, found, read)
+    return todo
+
+
+def _stash(state: State, done: Rewritten, todo: switch.Switch) -> None:
+    from dataclasses import replace  # noqa: PLC0415 - one use
+
+    todo.stash_before = state.stash
+    todo.stash_after = [
+        replace(entry, id=done.ids.get(bytes.fromhex(entry.id), bytes.fromhex(entry.id)).hex())
+        for entry in state.stash
+    ]
+
+
+def _check_commits(pipes: Pipes, done: Rewritten) -> None:
+    """Every new commit exists, and there are as many as there were."""
+    if len(set(done.ids.values())) != len(done.ids):
+        raise HistoryError("two commits became one; nothing was changed")
+    for found in pipes.sizes(done.ids.values()):
+        if found is None or found[1] != b"commit":
+            raise HistoryError("a new commit cannot be read; nothing was changed")
+
+
+def _record(outcome: Outcome) -> None:
+    """Leave the facts that later commands and people ask for."""
+    assert outcome.run  # noqa: S101 - only called for one
+    done = outcome.done
+    page = {
+        "version": 1,
+        "time": int(time.time()),
+        "commits": len(done.order),
+        "changed": len(done.ids),
+        "signatures": done.signatures + outcome.tag_signatures,
+        "mergetags": done.mergetags,
+        "mentions": done.mentions,
+        "objects": outcome.objects,
+        "pushes": outcome.pushes,
+        "missing": [blob.hex() for blob in outcome.missing],
+    }
+    with Root(outcome.run) as root:
+        root.write_atomic("summary.json", json.dumps(page, indent=1).encode())
