@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from gitassets.commands import VERBS, overview, parser_of
+from gitassets.commands import PLUMBING, VERBS, module_of, overview, parser_of
 from gitassets.errors import AssetsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
 
     console = Console()
     try:
-        if verb not in VERBS:
+        if verb not in VERBS and verb not in PLUMBING:
             raise UsageError(f"'{verb}' is not a git assets command", hint="git assets -h")
         return _run(verb, words[1:])
     except AssetsError as error:
@@ -50,7 +50,7 @@ def _run(verb: str, words: list[str]) -> int:
     from gitassets.context import Context  # noqa: PLC0415 - -h needs none of it
 
     with Context(arguments) as context:
-        status: int = import_module(f"gitassets.commands.{verb}").run(context, arguments)
+        status: int = module_of(verb).run(context, arguments)
     sys.stdout.flush()
     return status
 
@@ -59,7 +59,7 @@ def entry() -> NoReturn:
     """The program: `git-assets`, and so `git assets`."""
     import signal  # noqa: PLC0415 - 1 ms
 
-    def stop(number: int, frame: object) -> NoReturn:
+    def stop(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)

@@ -154,10 +154,24 @@ PROGRESS = Setting(
     "assets.progress", "auto", one_of("auto", "always", "never", "json"), "GIT_ASSETS_PROGRESS",
     "auto, always, never or json",
 )  # fmt: skip
+HOOK = Setting(
+    "assets.hook", "fetch", one_of("fetch", "verify", "off"), None,
+    "what a branch switch does: fetch, verify (no network) or off",
+)  # fmt: skip
+HOOK_LIMIT = Setting(
+    "assets.hookLimit", 2**30, size, None, "bytes that one hook downloads at most"
+)
+HOOK_STRICT = Setting(
+    "assets.hookStrict", False, flag, None, "let git report a hook that could not bring everything"
+)
+GUARD_ABOVE = Setting(
+    "assets.guardAbove", 50 * 2**20, size, None,
+    "the pre-commit guard refuses files that are larger",
+)  # fmt: skip
 
 SETTINGS: tuple[Setting[Any], ...] = (
     CACHE, ENGINE, SEGMENT_ABOVE, JOBS, CONNECTIONS, LOW_SPEED, RETRY_CAP, LINK_MODE, FSYNC, ALLOW,
-    OFFLINE, GC_GRACE, PROGRESS,
+    OFFLINE, GC_GRACE, PROGRESS, HOOK, HOOK_LIMIT, HOOK_STRICT, GUARD_ABOVE,
 )  # fmt: skip
 
 

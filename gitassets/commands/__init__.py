@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gitassets.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 VERBS = {
     "init": "begin: write an empty lockfile",
@@ -23,10 +26,25 @@ VERBS = {
     "status": "show which assets are there, absent or modified",
     "list": "list what the lockfile pins",
     "verify": "hash everything and compare with the pins",
+    "install": "let git bring the assets after every switch, merge and rebase",
+    "uninstall": "take the hooks away again",
+    "resolve": "merge a conflicted lockfile by meaning",
+    "diff": "show what changed between two lockfiles: paths, sizes, hosts",
     "cache": "look at the shared cache, check it, free space",
     "version": "print the version",
     "help": "explain a verb",
 }
+
+PLUMBING = {
+    "hook": "what the hook scripts call",
+    "merge-driver": "what git calls to merge two lockfiles",
+}
+"""Verbs for programs: `git assets -h` does not list them."""
+
+
+def module_of(verb: str) -> ModuleType:
+    """Import a verb's module."""
+    return import_module(f"gitassets.commands.{verb.replace('-', '_')}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,8 +62,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser_of(verb: str) -> Parser:
     """Make the whole parser of one verb, the options that all have included."""
-    module = import_module(f"gitassets.commands.{verb}")
-    parser = Parser(prog=f"git assets {verb}", description=VERBS[verb], epilog=module.EXAMPLES)
+    module = module_of(verb)
+    about = {**VERBS, **PLUMBING}[verb]
+    parser = Parser(prog=f"git assets {verb}", description=about, epilog=module.EXAMPLES)
     module.configure(parser)
     shared = parser.add_argument_group("on every command")
     shared.add_argument("--json", action="store_true", help="one JSON document on stdout")
