@@ -7,50 +7,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from gitassets.errors import AssetsError, Cause, TransferError
+from gitassets.beneath import Root
+from gitassets.errors import Cause, TransferError
 from gitassets.model import Digest
 from gitassets.transfer import Want
 
 if TYPE_CHECKING:
-    from gitassets.context import Context
-    from gitassets.model import Url
+    from gitassets.engines.base import Tuning
+    from gitassets.model import Request, Url
+    from gitassets.sources import Resolver
+    from gitassets.transfer import Transfer
 
 
-def download(context: Context, url: Url, name: str, expected: Digest | None) -> tuple[Digest, int]:
-    """Fetch `url` into the cache; gives its sha256 and size.
+def size_of(url: Url, resolver: Resolver, tuning: Tuning) -> int:
+    """Ask how many bytes `url` has. Raises TransferError."""
+    request = resolver.resolve(url)
+    if request.root is not None:
+        return _local_size(url, request, request.root)
+    from gitassets.sources import remote  # noqa: PLC0415 - loads requests
+
+    return remote.ask(request, resolver.policy, tuning).size
+
+
+def _local_size(url: Url, request: Request, directory: str) -> int:
+    path = unquote(request.url.removeprefix("file://"))
+    with Root(Path(directory)) as root:
+        facts = root.stat(path[len(directory) :].strip("/"))
+    if facts is None:
+        raise TransferError(url, "no such file", Cause.GONE)
+    return facts.st_size
+
+
+def download(
+    transfer: Transfer, url: Url, *, size: int, name: str, expected: Digest | None
+) -> Digest:
+    """Fetch `url` into the cache and give its sha256.
 
     Raises TransferError, also when it is not what `expected` says.
     """
-    size = _size(context, url)
     # Nothing but the place and the size is known: the staging file is named after them, so that an
     # interrupted `add` is resumed by the next one.
     key = expected or Digest(hashlib.sha256(f"add\0{url}\0{size}".encode()).hexdigest())
     want = Want(key, size, name, (url,), pinned=expected is not None)
-    for delivery in context.transfer(total=size, files=1).bring([want]):
-        context.end_progress()
-        if not delivery.ok:
-            reason = "; ".join(delivery.errors).removeprefix(f"{url}: ")
-            raise TransferError(url, f"cannot fetch '{url}': {reason}", hint=delivery.hint)
-        return delivery.digest, size
-    raise AssetsError(f"cannot fetch '{url}'")
-
-
-def _size(context: Context, url: Url) -> int:
-    try:
-        request = context.resolver.resolve(url)
-        if request.root is not None:
-            from gitassets.beneath import Root  # noqa: PLC0415 - local files only
-
-            with Root(Path(request.root)) as root:
-                path = unquote(request.url.removeprefix("file://"))
-                facts = root.stat(path[len(request.root) :].strip("/"))
-            if facts is None:
-                raise TransferError(url, "no such file", Cause.GONE)
-            return facts.st_size
-        from gitassets.sources import remote  # noqa: PLC0415 - loads requests
-
-        return remote.ask(request, context.policy, context.tuning).size
-    except TransferError as error:
-        raise TransferError(
-            url, f"cannot fetch '{url}': {error.reason}", error.cause, hint=error.hint
-        ) from error
+    [delivery] = transfer.bring([want])
+    if not delivery.ok:
+        reason = "; ".join(delivery.errors).removeprefix(f"{url}: ")
+        raise TransferError(url, reason, hint=delivery.hint)
+    return delivery.digest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitassets.applied import Record
 from gitassets.errors import Blocked
-from gitassets.observe import hashed
+from gitassets.observe import hashed, link_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +29,17 @@ class Finding(NamedTuple):
     error: str | None
 
 
-def tree(worktree: WorkTree, assets: Sequence[Asset]) -> Iterator[Finding]:
-    """Hash each asset's file; what proves right is recorded, so `status` need not look again."""
+def tree(worktree: WorkTree, assets: Sequence[Asset], store: Store) -> Iterator[Finding]:
+    """Hash each asset's file; what proves right is recorded, so `status` need not look again.
+
+    A symlink to the asset's object in the cache is as good as the object.
+    """
 
     def check(asset: Asset) -> Finding:
         path, digest = asset.path, asset.sha256
+        if _is_linked(worktree, asset, store):
+            [(_, state, error)] = store.verify([digest], 1)
+            return Finding(path, digest, state, error)
         try:
             got, signature = hashed(worktree, path)
         except (FileNotFoundError, NotADirectoryError):
@@ -49,8 +55,14 @@ def tree(worktree: WorkTree, assets: Sequence[Asset]) -> Iterator[Finding]:
         yield from pool.map(check, assets)
 
 
-def cache(store: Store, digests: Iterable[Digest] | None = None) -> Iterator[Finding]:
+def _is_linked(worktree: WorkTree, asset: Asset, store: Store) -> bool:
+    try:
+        return link_target(worktree, asset.path) == str(store.object_path(asset.sha256))
+    except (OSError, Blocked):
+        return False
+
+
+def cache(store: Store, digests: Iterable[Digest] | None = None) -> list[Finding]:
     """Hash these objects of the cache, or all of them."""
     chosen = list(digests) if digests is not None else [row[0] for row in store.objects()]
-    for digest, state, error in store.verify(chosen, os.cpu_count() or 1):
-        yield Finding(digest, digest, state, error)
+    return [Finding(row[0], *row) for row in store.verify(chosen, os.cpu_count() or 1)]

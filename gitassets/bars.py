@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from gitassets.progress import human
 from gitassets.urls import redacted, safe
 
 if TYPE_CHECKING:
@@ -72,8 +73,6 @@ class _Counter:
 
     def show(self, rate: float) -> None:
         """Show where things stand; `rate` is bytes a second."""
-        from gitassets.console import human  # noqa: PLC0415 - console makes bars
-
         sys.stderr.write(
             f"fetching: {self.done} of {self.files} files, {human(self.bytes)} of "
             f"{human(self.total)}, {human(rate)}/s\n"
@@ -133,8 +132,6 @@ class _Bars(_Counter):
         from rich.progress import BarColumn, ProgressColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as LiveProgress  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
-
-        from gitassets.console import human  # noqa: PLC0415 - console makes bars
 
         class Sizes(ProgressColumn):
             """Bytes, and for the total line the rate: rich's own columns mix 1000 and 1024."""

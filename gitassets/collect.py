@@ -8,6 +8,7 @@ time. What nobody else could give back is kept unless it is named.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,14 +66,10 @@ def _lockfiles(clone: Clone) -> Iterator[Lockfile]:
     if not Path(clone.common_dir).is_dir() or not top.is_dir():
         return
     texts = []
-    try:
+    with suppress(OSError):
         texts.append((top / git.LOCKFILE).read_bytes())
-    except OSError:
-        pass
-    try:
+    with suppress(AssetsError):
         texts += git.lockfiles(["HEAD"], cwd=top).values()
-    except AssetsError:
-        pass
     for text in texts:
         try:
             yield lockfile.load(text)

@@ -11,25 +11,17 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from gitassets.progress import human
 from gitassets.urls import redacted, safe
 
+__all__ = ["Console", "human", "plural", "quoted"]
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gitassets.config import Config
     from gitassets.errors import AssetsError
     from gitassets.progress import Progress
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-
-
-def human(count: float) -> str:
-    """Bytes with a binary unit and three or four digits: `1.5 GiB`."""
-    for unit in _UNITS:
-        if abs(count) < 1024 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError
 
 
 def plural(count: int, noun: str) -> str:
@@ -43,7 +35,11 @@ def quoted(path: str) -> str:
         return path
     escapes = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
     out = [
-        f"\\{escapes[byte]}" if byte in escapes else chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+        f"\\{escapes[byte]}"
+        if byte in escapes
+        else chr(byte)
+        if 32 <= byte < 127
+        else f"\\{byte:03o}"
         for byte in path.encode("utf-8", "surrogateescape")
     ]
     return '"' + "".join(out) + '"'
@@ -70,7 +66,9 @@ class Console:
 
     def json(self, command: str, document: Mapping[str, object]) -> None:
         """One document on stdout; the only thing there."""
-        _write(sys.stdout, json.dumps({"version": 1, "command": command, **document}, indent=1) + "\n")
+        _write(
+            sys.stdout, json.dumps({"version": 1, "command": command, **document}, indent=1) + "\n"
+        )
 
     def say(self, text: str) -> None:
         """Something good to know, not part of the answer: stderr, not with -q."""
@@ -89,6 +87,11 @@ class Console:
     def error(self, text: str, *, hint: str | None = None, word: str = "error") -> None:
         """Something that failed; `word` is `fatal` when the command stops."""
         self._line(word, text, hint)
+
+    def complain(self, path: str, lines: Iterable[str], hint: str | None) -> None:
+        """Say of one asset what went wrong, a line for each cause."""
+        for line in lines:
+            self._line("error", f"'{path}': {line}", hint)
 
     def failure(self, error: AssetsError) -> None:
         """An error that ends the command, as git words it."""

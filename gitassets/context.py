@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitassets.git import Place
     from gitassets.lockfile import Lockfile
     from gitassets.model import Digest, Url
+    from gitassets.plan import Plan
     from gitassets.progress import Progress
     from gitassets.store import Store
     from gitassets.sync import Sync
@@ -95,7 +96,8 @@ class Context:
         from gitassets.link import Linker  # noqa: PLC0415 - as above
         from gitassets.sync import Sync  # noqa: PLC0415
 
-        return Sync(self.tree, self.store, Linker(self.config.get(config.LINK_MODE)))
+        modes = self.config.get(config.LINK_MODE)
+        return Sync(self.tree, self.store, Linker(modes))
 
     @cached_property
     def offline(self) -> bool:
@@ -165,6 +167,16 @@ class Context:
             more=self.newest,
         )
 
+    def transfer_for(self, todo: Plan) -> Transfer | None:
+        """Make what brings the bytes of a plan; None when it needs none, or offline.
+
+        Raises NoSpace before the first byte.
+        """
+        if not todo.fetch or self.offline:
+            return None
+        self.sync.check_space(todo)
+        return self.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
+
     def newest(self, digest: Digest) -> list[Url]:
         """Say where the lockfiles at origin's default branch and at HEAD know this content."""
         urls: list[Url] = []
@@ -193,6 +205,7 @@ class Context:
             if record and self.place.git_dir:
                 git.set_config(config.ALLOW.key, host, add=True)
                 self.console.say(
-                    f"note: '{host}' is a private host; allowed from now on (assets.allow in .git/config)"
+                    f"note: '{host}' is a private host; it is allowed from now on "
+                    "(assets.allow in .git/config)"
                 )
         self.policy.asked.clear()

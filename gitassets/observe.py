@@ -69,9 +69,7 @@ def _recorded(asset: Asset, record: Record, mode: int) -> Observation:
     return Observation(asset, State.RIGHT if same else State.PREVIOUS)
 
 
-def _unknown(
-    tree: WorkTree, asset: Asset, facts: os.stat_result, objects: Path
-) -> Observation:
+def _unknown(tree: WorkTree, asset: Asset, facts: os.stat_result, objects: Path) -> Observation:
     """Look closer at a file that is not as it was recorded."""
     if stat.S_ISLNK(facts.st_mode):
         return _symlink(tree, asset, objects)
@@ -95,14 +93,19 @@ def _modified(record: Record | None) -> str:
 
 def _symlink(tree: WorkTree, asset: Asset, objects: Path) -> Observation:
     """A link into the cache is ours: the bytes are where it points."""
-    parent, _, name = asset.path.rpartition("/")
-    with tree.root.directory(parent) as directory:
-        target = os.readlink(name, dir_fd=directory)
+    target = link_target(tree, asset.path)
     if target == str(objects / asset.sha256[:2] / asset.sha256[2:]) and os.path.exists(target):  # noqa: PTH110
         return Observation(asset, State.RIGHT)
     if target.startswith(f"{objects}/"):
         return Observation(asset, State.PREVIOUS)
     return Observation(asset, State.FOREIGN, why="is a symlink")
+
+
+def link_target(tree: WorkTree, path: str) -> str:
+    """Where the symlink at `path` points. Raises OSError when it is none, Blocked on the way."""
+    parent, _, name = path.rpartition("/")
+    with tree.root.directory(parent) as directory:
+        return os.readlink(name, dir_fd=directory)
 
 
 def hashed(tree: WorkTree, path: str) -> tuple[Digest, Signature]:

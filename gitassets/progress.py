@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def human(count: float) -> str:
+    """Bytes with a binary unit and three or four digits: `1.5 GiB`."""
+    for unit in _UNITS:
+        if abs(count) < 1024 or unit == _UNITS[-1]:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError
+
 
 class Progress(Protocol):
     """Receives facts, in any order, from one thread; must return quickly and never raise."""

@@ -1,4 +1,4 @@
-"""Which assets a command is about: git's own pathspecs, groups, and globs for those who like them."""
+"""Which assets a command is about: git's own pathspecs, groups, and globs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _by_pathspec(pathspecs: Sequence[str], paths: list[str], place: Place) -> se
 
 
 class globs:  # noqa: N801 - used as a function: a set of patterns that answers for a path
-    """Patterns as in `.gitignore`: without a slash for the name, with one from the top; `**` too."""
+    """Patterns as in `.gitignore`: without a slash for a name, with one from the top; `**`."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = [_translate(pattern) for pattern in patterns]
@@ -91,7 +91,12 @@ def _translate(pattern: str) -> re.Pattern[str]:
         elif part == "?":
             parts.append("[^/]")
         elif part.startswith("["):
-            parts.append(fnmatch.translate(part).removeprefix("(?s:").removesuffix(r")\Z").removesuffix(r")\z"))
+            parts.append(
+                fnmatch.translate(part)
+                .removeprefix("(?s:")
+                .removesuffix(r")\Z")
+                .removesuffix(r")\z")
+            )
         else:
             parts.append(re.escape(part))
     return re.compile(("" if anchored else "(?:.*/)?") + "".join(parts))

@@ -184,6 +184,6 @@ class WorkTree:
         self._known = data
 
     def rescue_place(self) -> Path | None:
-        """A new directory name for files that `--force` moves away; None without a git directory."""
+        """Where `--force` moves files: a directory of its own; None without a git directory."""
         state = self.place.state
         return state / "rescued" / time.strftime("%Y%m%d-%H%M%S") if state else None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitassets import acquire, advice, git
 from gitassets.applied import Record
 from gitassets.console import human
-from gitassets.errors import AssetsError, Blocked, UsageError
+from gitassets.errors import AssetsError, Blocked, TransferError, UsageError
 from gitassets.model import Asset, AssetPath, Digest, Status, Url
 from gitassets.observe import hashed
-from gitassets.urls import name_of
+from gitassets.urls import name_of, redacted
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from gitassets.context import Context
 
@@ -46,20 +48,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the options say about a source."""
+
+    to: str | None
+    urls: tuple[Url, ...]
+    groups: tuple[str, ...]
+    expected: Digest | None
+    force: bool
+
+
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Add each source; the lockfile is written once, at the end."""
-    _check(arguments)
-    urls = tuple(_url(text) for text in arguments.url)
-    expected = _digest(arguments.sha256)
-    added = [_one(context, source, arguments, urls, expected) for source in arguments.source]
+    wish = _wish(arguments)
     old = context.lockfile
+    added = [_add(context, source, wish) for source in arguments.source]
     merged = [_merged(old.assets.get(asset.path), asset) for asset in added]
-    context.tree.save_lockfile(old.with_assets(merged))
+    new = old.with_assets(merged)
+    context.tree.save_lockfile(new)
     paths = [asset.path for asset in merged]
     written = context.tree.update_ignores(add=paths)
     if tracked := sorted(git.tracked(paths, context.place)):
         git.untrack(tracked, context.place.top)
-    context.sync.remember(context.lockfile)
+    context.sync.remember(new)
     context.announce(record=True)
     if arguments.json:
         rows = [
@@ -67,38 +79,47 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
             for each in merged
         ]
         context.console.json("add", {"assets": rows})
-        return 0
-    for each in merged:
+    else:
+        _tell(context, merged, written)
+    return 0
+
+
+def _tell(context: Context, assets: Sequence[Asset], written: Sequence[str]) -> None:
+    for each in assets:
         context.console.answer(f"{each.sha256.short}  {human(each.size):>10}  {each.path}")
-        if not each.urls:
+        if not each.urls and not context.lockfile.stores:
             context.console.warning(
                 f"only this cache has '{each.path}': nobody else can pull it yet",
                 hint=f"git assets set {each.path} --url URL",
             )
-    context.console.say(advice.commit(written, f"Pin {advice.names(paths)}"))
-    return 0
+    subject = f"Pin {advice.names([asset.path for asset in assets])}"
+    context.console.say(advice.commit(written, subject))
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def _wish(arguments: argparse.Namespace) -> _Wish:
     several = len(arguments.source) > 1
     if several and arguments.to and not arguments.to.endswith("/"):
         raise UsageError("several sources need a directory: --to PATH/")
     if several and (arguments.url or arguments.sha256):
         raise UsageError("--url and --sha256 are about one source")
+    try:
+        expected = Digest(arguments.sha256.lower()) if arguments.sha256 is not None else None
+    except ValueError as error:
+        raise UsageError(f"--sha256: {error}") from error
+    return _Wish(
+        arguments.to,
+        tuple(_url(text) for text in arguments.url),
+        tuple(dict.fromkeys(arguments.group)),
+        expected,
+        arguments.force,
+    )
 
 
 def _url(text: str) -> Url:
     try:
         return Url(text)
     except ValueError as error:
-        raise UsageError(f"'{text}': {error}") from error
-
-
-def _digest(text: str | None) -> Digest | None:
-    try:
-        return Digest(text.lower()) if text is not None else None
-    except ValueError as error:
-        raise UsageError(f"--sha256: {error}") from error
+        raise UsageError(f"'{redacted(text)}': {error}") from error
 
 
 def _merged(old: Asset | None, new: Asset) -> Asset:
@@ -116,75 +137,70 @@ def _merged(old: Asset | None, new: Asset) -> Asset:
     )  # fmt: skip
 
 
-def _one(
-    context: Context,
-    source: str,
-    arguments: argparse.Namespace,
-    urls: tuple[Url, ...],
-    expected: Digest | None,
-) -> Asset:
-    groups = tuple(dict.fromkeys(arguments.group))
+def _add(context: Context, source: str, wish: _Wish) -> Asset:
     if _URL.match(source) and not Path(source).exists():
-        url = _url(source)
-        path = _target(context, arguments.to, name_of(url), source)
-        digest, size = acquire.download(context, url, path, expected)
-        asset = Asset(path, size, digest, urls=tuple(dict.fromkeys((url, *urls))), groups=groups)
-        _place(context, asset, force=arguments.force)
-        return asset
-    return _local(
-        context,
-        source,
-        arguments,
-        Asset(AssetPath("x"), 0, Digest("0" * 64), urls, groups=groups),
-        expected,
-    )
+        return _from_url(context, _url(source), wish)
+    return _from_disk(context, source, wish)
 
 
-def _target(context: Context, to: str | None, name: str, source: str) -> AssetPath:
+def _target(context: Context, to: str | None, name: str) -> AssetPath:
     """Where it goes: PATH, or below PATH/, or under its own name here."""
     if to and not to.endswith("/") and not Path(to).is_dir():
         return AssetPath(context.tree.relative(to))
     if not name:
-        raise UsageError(f"'{source}' ends in no name", hint=f"git assets add {source} --to PATH")
+        raise UsageError("the source ends in no name: say where it goes", hint="--to PATH")
     return AssetPath(context.tree.relative(os.path.join(to or "", name)))  # noqa: PTH118 - text
 
 
-def _local(
-    context: Context,
-    source: str,
-    arguments: argparse.Namespace,
-    like: Asset,
-    expected: Digest | None,
-) -> Asset:
-    """Pin a file of this disk: it is copied into the cache (shared where the disk can), and stays."""
+def _from_url(context: Context, url: Url, wish: _Wish) -> Asset:
+    path = _target(context, wish.to, name_of(url))
+    try:
+        size = acquire.size_of(url, context.resolver, context.tuning)
+        transfer = context.transfer(total=size, files=1)
+        digest = acquire.download(transfer, url, size=size, name=path, expected=wish.expected)
+    except TransferError as error:
+        raise AssetsError(f"cannot fetch '{url}': {error.reason}", hint=error.hint) from error
+    finally:
+        context.end_progress()
+    urls = tuple(dict.fromkeys((url, *wish.urls)))
+    asset = Asset(path, size, digest, urls=urls, groups=wish.groups)
+    _place(context, asset, force=wish.force)
+    return asset
+
+
+def _from_disk(context: Context, source: str, wish: _Wish) -> Asset:
+    """Pin a file of this disk: the cache gets its own copy (shared where the disk can)."""
     here = Path(source)
     if not here.is_file() or here.is_symlink():
         raise UsageError(f"'{source}' is neither a URL nor a regular file")
+    inside = _inside(context, source)
+    stays = inside is not None and wish.to is None
+    path = inside if inside and stays else _target(context, wish.to, here.name)
     digest, size = context.store.add_file(here)
-    if expected and digest != expected:
-        raise AssetsError(f"'{source}' has sha256 {digest}, not {expected}")
-    try:
-        inside = context.tree.relative(source)
-    except UsageError:
-        inside = None
-    stays = inside is not None and arguments.to is None
-    path = (
-        AssetPath(inside) if inside and stays else _target(context, arguments.to, here.name, source)
-    )
+    if wish.expected not in {None, digest}:
+        raise AssetsError(f"'{source}' has sha256 {digest}, not {wish.expected}")
     executable = bool(here.stat().st_mode & 0o100)
-    asset = Asset(path, size, digest, like.urls, groups=like.groups, executable=executable)
-    if stays:
-        again, signature = hashed(context.tree, path)
-        if again != digest:
-            raise AssetsError(f"'{source}' changes while it is added")
-        context.tree.records[path] = Record(digest, signature)
-    else:
-        _place(context, asset, force=arguments.force)
+    asset = Asset(path, size, digest, wish.urls, groups=wish.groups, executable=executable)
+    if not stays:
+        _place(context, asset, force=wish.force)
+        return asset
+    again, signature = hashed(context.tree, path)
+    if again != digest:
+        raise AssetsError(f"'{source}' changes while it is added", hint=f"git assets add {source}")
+    context.tree.records[path] = Record(digest, signature)
     return asset
+
+
+def _inside(context: Context, source: str) -> AssetPath | None:
+    try:
+        return AssetPath(context.tree.relative(source))
+    except UsageError:
+        return None
 
 
 def _place(context: Context, asset: Asset, *, force: bool) -> None:
     todo = context.sync.plan([asset], force=force)
     for outcome in context.sync.apply(todo, context.lockfile, None):
         if outcome.status is Status.FAILED:
-            raise Blocked(asset.path, "; ".join(outcome.errors), hint="git assets add --force ...")
+            hint = "git assets add --force ..." if todo.blocked else outcome.hint
+            raise Blocked(asset.path, "; ".join(outcome.errors), hint=hint)

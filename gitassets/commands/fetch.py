@@ -45,10 +45,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
             place = str(context.store.root)
             report.plan(context.console, todo, free=free, place=place, where={})
         return 0
-    transfer = None
-    if todo.fetch and not context.offline:
-        sync.check_space(todo)
-        transfer = context.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
+    transfer = context.transfer_for(todo)
     try:
         outcomes = list(sync.fill(todo, {key: row[0] for key, row in wanted.items()}, transfer))
     finally:

@@ -41,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Pull. 0 when every chosen asset is right, 1 when some failed."""
     begun = time.monotonic()
+    if arguments.engine:
+        _ = context.fleet  # an engine that was asked for by name and is not there is told now
     lockfile = context.lockfile
     assets = selection.select(lockfile, context.place, arguments)
     todo = context.sync.plan(assets, force=arguments.force)
@@ -57,10 +59,8 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _apply(context: Context, todo: Plan) -> list[Outcome]:
-    sync, transfer = context.sync, None
-    if todo.fetch and not context.offline:
-        sync.check_space(todo)
-        transfer = context.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
+    sync = context.sync
+    transfer = context.transfer_for(todo)
     try:
         return list(sync.apply(todo, context.lockfile, transfer))
     finally:

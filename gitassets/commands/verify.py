@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitassets import options, selection
+from gitassets import audit, options, selection
 from gitassets.console import plural
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from gitassets.audit import Finding
     from gitassets.context import Context
+    from gitassets.model import Asset
 
 EXAMPLES = """examples:
   git assets verify                 every asset of the work tree
@@ -31,65 +33,59 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
-    """Verify. 1 when anything is wrong and was not repaired."""
-    from gitassets import audit  # noqa: PLC0415 - threads
-
+    """Verify. 1 when anything is wrong and could not be mended."""
     if arguments.cache:
-        found = list(audit.cache(context.store))
+        found, key, noun = _cache(context, repair=arguments.repair), "sha256", "object"
     else:
         assets = selection.select(context.lockfile, context.place, arguments)
-        found = list(audit.tree(context.tree, assets))
+        found, key, noun = _tree(context, assets, repair=arguments.repair), "path", "asset"
     wrong = [row for row in found if row.state != "ok"]
-    if arguments.repair and wrong:
-        found = _repaired(context, found, arguments)
-        wrong = [row for row in found if row.state != "ok"]
-    key = "sha256" if arguments.cache else "path"
     if arguments.json:
         rows = [{key: row.name, "state": row.state, "error": row.error} for row in found]
-        context.console.json("verify", {"assets": rows})
+        context.console.json("verify", {f"{noun}s": rows})
     else:
         for row in wrong:
-            context.console.error(
-                f"'{row.name}' is {row.state}" + (f": {row.error}" if row.error else "")
-            )
-        noun = "object" if arguments.cache else "asset"
+            why = f": {row.error}" if row.error else ""
+            context.console.error(f"'{row.name}' is {row.state}{why}")
         context.console.answer(f"{plural(len(found), noun)} verified, {len(wrong)} wrong")
     return 1 if wrong else 0
 
 
-def _repaired(
-    context: Context, found: list[Finding], arguments: argparse.Namespace
-) -> list[Finding]:
-    """Put aside what is corrupt, bring what can be had, and look again at what was wrong."""
-    from gitassets import audit  # noqa: PLC0415 - as above
+def _tree(context: Context, assets: Sequence[Asset], *, repair: bool) -> list[Finding]:
+    found = list(audit.tree(context.tree, assets, context.store))
+    names = {row.name for row in found if row.state != "ok"}
+    wrong = [asset for asset in assets if asset.path in names]
+    if repair and wrong:
+        # The object may be the same file (a hard link), or have rotted as well.
+        _drop_corrupt(context, audit.cache(context.store, {asset.sha256 for asset in wrong}))
+        context.sync.set_aside(wrong)
+        todo = context.sync.plan(wrong)
+        transfer = context.transfer_for(todo)
+        for outcome in context.sync.apply(todo, context.lockfile, transfer):
+            context.console.complain(outcome.asset.path, outcome.errors, outcome.hint)
+        again = {row.name: row for row in audit.tree(context.tree, wrong, context.store)}
+        found = [again.get(row.name, row) for row in found]
+    context.sync.remember(context.lockfile)
+    return found
 
-    wrong = [row for row in found if row.state != "ok"]
-    if arguments.cache:
-        for row in wrong:
+
+def _cache(context: Context, *, repair: bool) -> list[Finding]:
+    found = list(audit.cache(context.store))
+    wrong = {row.digest for row in found if row.state != "ok"}
+    if repair and wrong:
+        _drop_corrupt(context, [row for row in found if row.state == "corrupt"])
+        lockfile = context.lockfile
+        assets = [asset for asset in lockfile.assets.values() if asset.sha256 in wrong]
+        todo = context.sync.plan_fetch(assets)
+        transfer = context.transfer_for(todo)
+        for outcome in context.sync.fill(todo, dict.fromkeys(wrong, lockfile), transfer):
+            context.console.complain(outcome.asset.path, outcome.errors, outcome.hint)
+        again = {row.name: row for row in audit.cache(context.store, wrong)}
+        found = [again.get(row.name, row) for row in found]
+    return found
+
+
+def _drop_corrupt(context: Context, found: Sequence[Finding]) -> None:
+    for row in found:
+        if row.state == "corrupt":
             context.store.quarantine(row.digest)
-        digests = {row.digest for row in wrong}
-        assets = [asset for asset in context.lockfile.assets.values() if asset.sha256 in digests]
-    else:
-        names = {row.name for row in wrong}
-        assets = [asset for asset in context.lockfile.assets.values() if asset.path in names]
-        context.sync.set_aside(assets)
-    todo = context.sync.plan_fetch(assets) if arguments.cache else context.sync.plan(assets)
-    transfer = None
-    if todo.fetch and not context.offline:
-        context.sync.check_space(todo)
-        transfer = context.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
-    owners = {asset.sha256: context.lockfile for asset in assets}
-    if arguments.cache:
-        outcomes = list(context.sync.fill(todo, owners, transfer))
-    else:
-        outcomes = list(context.sync.apply(todo, context.lockfile, transfer))
-        context.sync.remember(context.lockfile)
-    context.end_progress()
-    for outcome in outcomes:
-        for line in outcome.errors:
-            context.console.error(f"'{outcome.asset.path}': {line}", hint=outcome.hint)
-    if arguments.cache:
-        again = {row.name: row for row in audit.cache(context.store, digests)}
-    else:
-        again = {row.name: row for row in audit.tree(context.tree, assets)}
-    return [again.get(row.name, row) for row in found]

@@ -116,8 +116,7 @@ def _check_address(request: Request) -> None:
 def _proxies(request: Request, tuning: Tuning) -> dict[str, str]:
     host = urlsplit(request.url).hostname or ""
     direct = any(
-        name == "*" or host == name or host.endswith("." + name.lstrip("."))
-        for name in tuning.no_proxy
+        name in {"*", host} or host.endswith("." + name.lstrip(".")) for name in tuning.no_proxy
     )
     return {} if direct else dict(tuning.proxies)
 
