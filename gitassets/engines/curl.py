@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SLOTS = 64
 """Requests in flight: 50 ms to the first byte need 27 to be 0.6 of 16 connections (transfer §5)."""
 
-_BUFFER = 512 * 1024
+_BUFFER = 256 * 1024
 """Bytes of one recv; 256 to 512 KiB is the plateau (transfer §2.2)."""
 
 _TICK = 1.0

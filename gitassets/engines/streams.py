@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitassets.engines.pieces import Piece
     from gitassets.engines.schedule import Work
 
-FLUSH = 512 * 1024
+FLUSH = 256 * 1024
 """Bytes a stream may hold: libcurl hands over 16 KiB at a time, which is too little for a write;
 a kill -9 may cost 1 MiB a stream."""
 
