@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gitassets.config import Config
     from gitassets.git import Place
     from gitassets.lockfile import Lockfile
-    from gitassets.model import Digest, Url
+    from gitassets.model import Asset, Digest, Url
     from gitassets.plan import Plan
     from gitassets.progress import Progress
     from gitassets.store import Store
@@ -180,23 +180,28 @@ class Context:
     def newest(self, digest: Digest) -> list[Url]:
         """Say where the lockfiles at origin's default branch and at HEAD know this content."""
         urls: list[Url] = []
-        for other in self._newest:
-            for asset in other.by_digest(digest):
+        for other, assets in self._newest:
+            for asset in assets.get(digest, ()):
                 urls += other.urls_of(asset)
             urls += other.store_urls(digest)
         return urls
 
     @cached_property
-    def _newest(self) -> list[Lockfile]:
+    def _newest(self) -> list[tuple[Lockfile, dict[Digest, list[Asset]]]]:
         if not self.place.git_dir:
             return []
         revisions = [ref for ref in (git.default_branch(), "HEAD") if ref]
         found = []
         for text in dict.fromkeys(git.lockfiles(revisions).values()):
             try:
-                found.append(lockfile.load(text))
+                other = lockfile.load(text)
             except AssetsError as error:
                 self.console.detail(f"a lockfile of another revision is of no help: {error}")
+                continue
+            assets: dict[Digest, list[Asset]] = {}
+            for asset in other.assets.values():
+                assets.setdefault(asset.sha256, []).append(asset)
+            found.append((other, assets))
         return found
 
     def announce(self, *, record: bool) -> None:

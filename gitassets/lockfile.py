@@ -85,10 +85,6 @@ class Lockfile:
             return asset.urls
         return (tables.url_of(asset.origin, self.sources), *asset.urls)
 
-    def by_digest(self, digest: Digest) -> list[Asset]:
-        """Return every asset with this content."""
-        return [asset for asset in self.assets.values() if asset.sha256 == digest]
-
     def store_urls(self, digest: Digest) -> tuple[Url, ...]:
         """Give where the stores have the object; LFS servers are asked in another way."""
         return tuple(

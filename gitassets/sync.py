@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitassets import git, nearby, plan
 from gitassets.applied import Record
 from gitassets.errors import AssetsError, NoSpace
+from gitassets.journal import Transfer as Transferred
 from gitassets.model import Outcome, Signature, Status
 from gitassets.observe import observe
 from gitassets.plan import Observation, State
@@ -111,7 +113,7 @@ class Sync:
         for asset in todo.fetch:
             by_digest.setdefault(asset.sha256, []).append(asset)
         wants = (want(lockfile, assets) for assets in by_digest.values())
-        for delivery in transfer.bring(wants):
+        for delivery in self._logged(transfer.bring(wants)):
             for index, asset in enumerate(by_digest[delivery.want.digest]):
                 fetched = _outcome(asset, delivery, moved=delivery.count if index == 0 else 0)
                 if fetched.status is Status.FAILED:
@@ -133,8 +135,23 @@ class Sync:
             return
         assets = {asset.sha256: asset for asset in todo.fetch}
         wants = (want(lockfiles[digest], [asset]) for digest, asset in assets.items())
-        for delivery in transfer.bring(wants):
+        for delivery in self._logged(transfer.bring(wants)):
             yield _outcome(assets[delivery.want.digest], delivery, moved=delivery.count)
+
+    def _logged(self, deliveries: Iterator[Delivery]) -> Iterator[Delivery]:
+        """Pass deliveries on, and keep in the journal who delivered what, or why nobody did."""
+        rows: list[Transferred] = []
+        begun = time.time()
+        try:
+            for delivery in deliveries:
+                error = None if delivery.ok else "; ".join(delivery.errors)
+                rows.append(Transferred(
+                    begun, delivery.digest, delivery.want.name, delivery.engine, delivery.source,
+                    delivery.count, time.time() - begun, error,
+                ))  # fmt: skip
+                yield delivery
+        finally:
+            self.store.journal.log(rows)
 
     def remember(self, lockfile: Lockfile) -> None:
         """Keep what is known of the work tree, and tell the cache what this clone needs."""
