@@ -38,6 +38,8 @@ _PORTS = 8
 """Ports to try: each may be taken between our look and aria2c's bind."""
 _LEAST_LIMIT = 64 << 20
 """Bytes that any file may have: the log and control files are under the limit too."""
+_NO_LIMIT = 1 << 62
+"""Where a limit cannot be raised later (everywhere but on Linux)."""
 _BOUND = re.compile(r"IPv4 RPC: (listening on|failed to bind) TCP port")
 _FLAGS = (
     "--no-netrc=true",
@@ -112,7 +114,7 @@ class Process:
         if any("\n" in flag or "\r" in flag for flag in flags):
             raise Gone("a newline in the name of the CA file")
         self.directory = directory
-        self._limit = _LEAST_LIMIT
+        self._limit = _LEAST_LIMIT if hasattr(resource, "prlimit") else _NO_LIMIT
         for _ in range(_PORTS):
             if self._start(program, flags):
                 return
@@ -140,7 +142,7 @@ class Process:
                 env=environment(str(private)),
                 start_new_session=True,  # the terminal's Ctrl-C is for us alone
             )  # fmt: skip
-            self.rpc = Rpc(port, secret)
+            self.rpc = Rpc(port, secret, self._alive)
             try:
                 # Without IPv4 it would go on with [::1], and 127.0.0.1 would be somebody else's.
                 if not self._listens(log):
@@ -170,11 +172,14 @@ class Process:
 
     def allow(self, size: int) -> None:
         """Let files have `size` bytes; a file that grows beyond the largest ends the process."""
-        if size > self._limit and hasattr(resource, "prlimit"):
+        if size > self._limit:
             with contextlib.suppress(OSError, ValueError):  # dead: the next call says so
                 _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
                 resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, hard))
             self._limit = size
+
+    def _alive(self) -> bool:
+        return self._process.poll() is None
 
     def status(self) -> str:
         """Say how it ended, or that it is silent."""
@@ -186,7 +191,7 @@ class Process:
     def stop(self) -> None:
         """Leave no process, no port; nothing is saved, because nothing is only in its memory."""
         self.rpc.close()
-        if self._process.poll() is None:
+        if self._alive():
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 

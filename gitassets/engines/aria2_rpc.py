@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Call = tuple[str, tuple[Any, ...]]
 """A method without its `aria2.` and its parameters without the secret."""
 
 _ANSWER_TIMEOUT = 60.0
 """Seconds; aria2c's only thread may be inside fsync of a slow disk."""
+
+_IDLE = 10.0
+"""Seconds after which the connection is not trusted: aria2c hangs up after 30 without a call."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a malfunction
@@ -27,7 +31,10 @@ class Gone(Exception):  # noqa: N818 - a state of the process
 class Rpc:
     """One client. With http.client no proxy, no netrc and no environment has a say."""
 
-    def __init__(self, port: int, secret: str) -> None:
+    def __init__(self, port: int, secret: str, alive: Callable[[], bool]) -> None:
+        """`alive` is asked before the port is dialled, which may be somebody else's later."""
+        self._alive = alive
+        self._used = time.monotonic()
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT)
         self._token = f"token:{secret}"
 
@@ -63,6 +70,10 @@ class Rpc:
 
     def _post(self, method: str, params: list[Any]) -> Any:
         body = json.dumps({"jsonrpc": "2.0", "id": "", "method": method, "params": params})
+        if time.monotonic() - self._used > _IDLE:
+            self._connection.close()
+        if self._connection.sock is None and not self._alive():
+            raise Gone("aria2c has ended")
         try:
             self._connection.request("POST", "/jsonrpc", body, {"Content-Type": "application/json"})
             answer = json.loads(self._connection.getresponse().read())
@@ -70,6 +81,7 @@ class Rpc:
             # What was half sent or half read cannot be gone on with.
             self._connection.close()
             raise Gone(f"aria2c does not answer ({type(error).__name__})") from error
+        self._used = time.monotonic()
         if not isinstance(answer, dict):
             raise Gone("aria2c does not answer in JSON-RPC")
         if "error" in answer:

@@ -79,6 +79,7 @@ class Wget:
             while True:
                 while len(running) < self._tuning.jobs and (job := jobs.take()):
                     running.append(_Transfer(job, self._tuning, selector, program))
+                    running[-1].begin()
                 for key, _ in selector.select(_TICK if running else 0):
                     key.data(key.fileobj)
                 for transfer in [each for each in running if each.over()]:
@@ -112,10 +113,13 @@ class _Transfer:
         self._mark = (0, time.monotonic())
         """Bytes that had come when: the last time that the speed was found good enough."""
         self._gaps: list[tuple[int, int]] = []
+
+    def begin(self) -> None:
+        """See what is missing, and start."""
         try:
-            if job.single:
-                job.sink.restart()
-            self._gaps = job.sink.missing()
+            if self._job.single:
+                self._job.sink.restart()
+            self._gaps = self._job.sink.missing()
         except OSError as error:
             self._fail(Cause.LOCAL, f"staging: {error.strerror}")
         self._go_on()
@@ -162,7 +166,6 @@ class _Transfer:
 
     def _start(self) -> None:
         tuning, url = self._tuning, self._request.url
-        scheme = url.partition(":")[0]
         bundle = ca_bundle(tuning)
         process = subprocess.Popen(
             [
@@ -176,10 +179,8 @@ class _Transfer:
                 f"--header=Range: bytes={self._position}-{self._end - 1}",
                 *([f"--ca-certificate={bundle}"] if bundle else []),
             ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment(), f"{scheme}_proxy": proxy_for(url, tuning)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**environment(), f"{url.partition(':')[0]}_proxy": proxy_for(url, tuning)},
             start_new_session=True,
         )  # fmt: skip
         self._process = process
@@ -193,12 +194,12 @@ class _Transfer:
 
     def _listen(self, pipe: IO[bytes]) -> None:
         """Keep the header lines that wget shows."""
-        data = None if pipe.closed else pipe.read(_MAX_HEAD)
-        if data is None:
-            return
-        if not data:
+        if pipe.closed or pipe not in self._selector.get_map():
+            return  # this very round of events has brought its end already
+        data = pipe.read(_MAX_HEAD)
+        if data == b"":
             self._selector.unregister(pipe)
-        self._head += data
+        self._head += data or b""
         if len(self._head) > _MAX_HEAD:
             self._fail(Cause.LYING, "sent headers without end")
 
@@ -228,13 +229,12 @@ class _Transfer:
 
     def _judge(self, *, ended: bool) -> None:
         """Look at the answer before its first byte is used. Raises TransferError."""
-        if self._pipes[1] in self._selector.get_map():
-            self._listen(self._pipes[1])  # what it wrote before the body is there to be read
+        self._listen(self._pipes[1])  # what it wrote before the body is there to be read
         lines = [line.strip() for line in self._head.splitlines()]
         if ended and not any(line.startswith(b"HTTP/") for line in lines):
             return  # the exit status says more
-        source, size = self._request.source, self._job.size
-        asked = Asked(source, self._request.url, self._position, self._end, size)
+        request, size = self._request, self._job.size
+        asked = Asked(request.source, request.url, self._position, self._end, size)
         if judge(lines, asked).whole:
             self._end = size
             self._gaps.clear()
@@ -242,7 +242,7 @@ class _Transfer:
 
     def _finish(self) -> None:
         """Its body ended before it should have: say why. Raises TransferError."""
-        code = None
+        code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_TICK) if self._process else None
         cause, words = _MEANINGS.get(code, (Cause.ENGINE, "failed"))

@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -351,28 +350,36 @@ class TestEnds:
             engine_failure(result, "aria2c")
         assert not list(bench.staging.glob("*.aria2*"))
 
-    @pytest.mark.parametrize("how", ["close", "interrupt"])
-    def test_stopped_in_the_middle_tells_what_is_finished(self, bench: Bench, how: str) -> None:
+    def test_closed_in_the_middle_tells_what_is_finished(self, bench: Bench) -> None:
         bench.tuning = replace(bench.tuning, connections=1)
         job, quick = bench.job(9 * MIB, "stall;after=5000000"), bench.job(100, seed="q")
         sink = sink_of(job)
+        wanted = content("s", 4_800_000, 4_900_000)
         results = bench.engine.fetch(ListJobs([job, quick]))
-        with time_limit():
-            if how == "close":
-                next(results)
-                sent = bench.server.requests("/s/")[0]
-                until(lambda: sent.sent >= 5_000_000)
-                results.close()
-            else:
-                killer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-                killer.start()
-                with pytest.raises(KeyboardInterrupt):
-                    list(results)
-                killer.join()
+        with time_limit(), sink.path.open("rb") as file:
+            assert next(results).job is quick
+            until(lambda: os.pread(file.fileno(), len(wanted), 4_800_000) == wanted)
+            results.close()
         assert sink.missing()[0][0] >= 4 * MIB
         assert not sink.present_wrong("s")
         assert descendants(os.getpid()) == []
         assert {path.name for path in bench.staging.iterdir()} == {job.name, quick.name}
+
+    def test_interrupted_leaves_nothing_but_the_bytes(self, bench: Bench) -> None:
+        class Interrupting(FileSink):
+            """Ctrl-C comes with the first piece."""
+
+            def wrote(self, start: int, end: int) -> None:
+                super().wrote(start, end)
+                if len(self.writes) == 1:
+                    signal.raise_signal(signal.SIGINT)
+
+        sink = Interrupting(bench.staging / ("c" * 64), 9 * MIB)
+        with time_limit(), pytest.raises(KeyboardInterrupt):
+            bench.drain(ListJobs([bench.job(9 * MIB, SLOW, sink=sink)]))
+        assert not sink.present_wrong("s")
+        assert descendants(os.getpid()) == []
+        assert list(bench.staging.iterdir()) == [sink.path]
 
     def test_goes_on_where_a_killed_run_stopped(
         self, bench: Bench, server: FaultServer, tmp_path: Path
