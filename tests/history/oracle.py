@@ -76,8 +76,13 @@ class History:
         return self.git("rev-parse", "--verify", name).decode().strip()
 
     def commits(self, *more: str) -> list[str]:
-        """List every commit that a ref, a HEAD or one of `more` reaches."""
-        return self.git("rev-list", "--all", *more).decode().split()
+        """List the commits that branches, tags and the like reach, or one of `more`.
+
+        Not those of notes, nor what other programs keep; the stash is looked at on its own.
+        """
+        aside = ("notes/*", "stash", "replace/*", "original/*")
+        excluded = [f"--exclude=refs/{name}" for name in aside]
+        return self.git("rev-list", *excluded, "--all", *more).decode().split()
 
     def refs(self) -> dict[str, str]:
         rows = self.git("for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines()
