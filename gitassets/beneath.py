@@ -143,11 +143,21 @@ class Root:
             if sync:
                 os.fsync(directory)
 
-    def place(self, relative: str, put: Callable[[int, str], None]) -> None:
+    def create(self, relative: str, put: Callable[[int, str], None]) -> os.stat_result:
+        """Let `put(directory, name)` make a file where none is; returns its lstat.
+
+        `put` must make it in one step, and raise FileExistsError when the name is taken. Missing
+        parents are made.
+        """
+        with self._parent(relative, create=True) as (directory, leaf):
+            put(directory, leaf)
+            return os.lstat(leaf, dir_fd=directory)
+
+    def place(self, relative: str, put: Callable[[int, str], None]) -> os.stat_result:
         """Let `put(directory, name)` make a file, then give it its name in one step.
 
         Replaces a file or symlink that has the name (a directory: Blocked). Missing parents are
-        made.
+        made. Returns the lstat of what is there then.
         """
         with self._parent(relative, create=True) as (directory, leaf):
             name = f".git-assets-{secrets.token_hex(8)}"
@@ -157,6 +167,7 @@ class Root:
                 # rename(2) does nothing at all when both names are links to one inode.
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=directory)
+                return os.lstat(leaf, dir_fd=directory)
             except BaseException as error:
                 with suppress(OSError):
                     os.unlink(name, dir_fd=directory)

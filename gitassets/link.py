@@ -60,7 +60,8 @@ class Linker:
 
     def __init__(self, modes: Sequence[str]) -> None:
         self._modes = tuple(modes)
-        self._failed: set[tuple[str, int, int]] = set()
+        self._failed: set[tuple[str, int]] = set()
+        """(mode, device of the directory): all objects are on one device, the cache's."""
 
     def link(self, source: Path, directory: int, name: str, *, executable: bool) -> str:
         """Create `name`, which must not exist, by the first mode that works; returns that mode.
@@ -73,7 +74,7 @@ class Linker:
         if executable:
             modes = (*(mode for mode in modes if mode == "reflink"), "copy")
         for mode in modes:
-            pair = self._pair(mode, source, directory) if self._failed else None
+            pair = (mode, os.fstat(directory).st_dev) if self._failed else None
             if pair in self._failed and mode != modes[-1]:
                 continue
             try:
@@ -82,7 +83,7 @@ class Linker:
                 if mode == modes[-1] or not self._falls_through(mode, error):
                     raise
                 if error.errno in _NOT_HERE:
-                    self._failed.add(self._pair(mode, source, directory))
+                    self._failed.add((mode, os.fstat(directory).st_dev))
             else:
                 return mode
         raise ValueError("no link mode is allowed")
@@ -90,10 +91,6 @@ class Linker:
     @staticmethod
     def _falls_through(mode: str, error: OSError) -> bool:
         return error.errno in _NOT_HERE or (mode == "hardlink" and error.errno in _NOT_THIS_FILE)
-
-    @staticmethod
-    def _pair(mode: str, source: Path, directory: int) -> tuple[str, int, int]:
-        return mode, source.stat().st_dev, os.fstat(directory).st_dev
 
     @staticmethod
     def _make(mode: str, source: Path, directory: int, name: str, *, executable: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from gitassets import hashing, syscalls
@@ -16,7 +17,6 @@ from gitassets.model import Digest, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
 _FEW = 4
 """Files that are synced one by one; more of them share one syncfs(2), ten times as fast."""
@@ -69,7 +69,7 @@ class Objects:
 
     def path(self, digest: Digest) -> Path:
         """Return where an object is, or would be."""
-        return self._root / digest[:2] / digest[2:]
+        return Path(f"{self._root}/{digest[:2]}/{digest[2:]}")
 
     def look(self, digest: Digest) -> Signature | None:
         """Return how an object looks; None when it is absent. Anything may have its name."""

@@ -171,16 +171,17 @@ class Sync:
             mode = self._linker.link(source, directory, name, executable=asset.executable)
 
         try:
-            self.tree.root.place(asset.path, put)
-            facts = self.tree.root.stat(asset.path)
+            try:
+                facts = self.tree.root.create(asset.path, put)
+            except FileExistsError:
+                facts = self.tree.root.place(asset.path, put)
         except AssetsError as error:
             return Outcome(asset, Status.FAILED, errors=(str(error),), hint=error.hint)
         except OSError as error:
             why = f"cannot write '{asset.path}': {error.strerror or error}"
             return Outcome(asset, Status.FAILED, errors=(why,))
-        if facts:
-            signature = Signature(facts.st_size, facts.st_mtime_ns, facts.st_ino)
-            self.tree.records[asset.path] = Record(asset.sha256, signature)
+        signature = Signature(facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        self.tree.records[asset.path] = Record(asset.sha256, signature)
         return Outcome(asset, status, link=mode)
 
     def _remove(self, path: AssetPath) -> None:

@@ -167,7 +167,13 @@ class Transfer:
                 candidate.settled = False
             self._judge(task, result.error, result.count)
             return
-        got = staging.hexdigest()
+        try:
+            got = staging.hexdigest()
+        except OSError as error:
+            self._open[task] = staging
+            why = f"cannot read what was written: {error.strerror or error}"
+            self._judge(task, TransferError(used[0].url, why, Cause.LOCAL), 0)
+            return
         if not task.want.pinned:
             staging.rename(Digest(got))
         if got == task.want.digest or not task.want.pinned:

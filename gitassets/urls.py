@@ -44,6 +44,8 @@ _KEPT = "%:/?#[]@!$&'()*+,;=-._~"
 _QUERY = re.compile(r"([?&;#])([^?&;#]+)")
 _LOOSE_QUERY = re.compile(r"([?&])([^?&=\s\"<>]*=[^?&\s\"<>]*)")
 """The query of a URL that is shown without its host."""
+_MAY_HIDE = re.compile(r"[@?&;#]")
+"""Without one of these there is neither a user name nor a query."""
 _PUNCTUATION = "')].,:;"
 
 
@@ -197,6 +199,8 @@ def redacted(text: str) -> str:
     """Hide user names, passwords and query values of every URL in `text`; cut at MAX_SHOWN."""
     if len(text) > MAX_SHOWN:
         text = text[:MAX_SHOWN] + "..."
+    if not _MAY_HIDE.search(text):
+        return text
     first, *others = text.split("://")
     return "://".join([_LOOSE_QUERY.sub(_without_values, first), *map(_without_secrets, others)])
 
