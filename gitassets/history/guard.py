@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["FIRST_CHANGED", "HOOK", "ci", "install", "uninstall"]
 
 HOOK: Final = "pre-push"
-FIRST_CHANGED: Final = "assets/migrate/first-changed"
-"""Below the common git directory: one id a line."""
+FIRST_CHANGED: Final = "assets/migrate/runs/*/first-changed"
+"""Below the common git directory, one file a migration: one id a line."""
 _ADVICE: Final = "run 'git assets migrate adopt origin'"
 _BEGIN: Final = "# >>> git assets: no old history >>>\n"
 _END: Final = "# <<< git assets: no old history <<<\n"
@@ -39,18 +39,20 @@ _BLOCK: Final = re.compile(
 _TEXT: Final = f"""\
 {_BEGIN}\
 assets_refs=$(cat)
-assets_first=$(git rev-parse --git-common-dir)/{FIRST_CHANGED}
-if [ -s "$assets_first" ]; then
-  assets_old=$(
+assets_old=$(
+  set --
+  for assets_file in "$(git rev-parse --git-common-dir)"/{FIRST_CHANGED}; do
+    [ ! -s "$assets_file" ] || set -- "$@" -f "$assets_file"
+  done
+  [ $# -eq 0 ] ||
     printf '%s\\n' "$assets_refs" | while read -r _ assets_new _; do
       case $assets_new in *[!0]*) printf '%s\\n' "$assets_new" ;; esac
-    done | GIT_NO_REPLACE_OBJECTS=1 git rev-list --stdin | grep -Fxf "$assets_first" || :
-  )
-  if [ -n "$assets_old" ]; then
-    echo "error: this push would bring back the history from before the migration" >&2
-    echo "hint: {_ADVICE}" >&2
-    exit 1
-  fi
+    done | GIT_NO_REPLACE_OBJECTS=1 git rev-list --stdin | grep -Fx "$@" || :
+)
+if [ -n "$assets_old" ]; then
+  echo "error: this push would bring back the history from before the migration" >&2
+  echo "hint: {_ADVICE}" >&2
+  exit 1
 fi
 if [ -n "$assets_refs" ]; then
   exec <<GIT_ASSETS_REFS

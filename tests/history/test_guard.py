@@ -30,7 +30,9 @@ class Two:
         self.repo.git("switch", "-q", "--orphan", "new")
         self.repo.commit("first, rewritten", {"assets.lock.toml": "x"})
         self.repo.git("branch", "-M", "new", "main")
-        self.repo.write(f".git/{guard.FIRST_CHANGED}", f"{first}\n{'0' * 40}\n")
+        self.record = f".git/{guard.FIRST_CHANGED}".replace("*", "{}")
+        self.repo.write(self.record.format(1), f"{first}\n{'0' * 40}\n")
+        self.repo.write(self.record.format(2), f"{'1' * 40}\n")
         self.first = first
         self.hook = self.repo.path / ".git/hooks/pre-push"
 
@@ -98,7 +100,8 @@ def test_works_from_a_linked_worktree(two: Two, tmp_path: Path) -> None:
 
 def test_nothing_recorded_refuses_nothing(two: Two) -> None:
     two.install()
-    (two.repo.path / ".git" / guard.FIRST_CHANGED).unlink()
+    (two.repo.path / two.record.format(1)).unlink()
+    (two.repo.path / two.record.format(2)).unlink()
     assert two.push("old")[0] == 0
 
 
