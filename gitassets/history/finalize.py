@@ -5,7 +5,9 @@ After this nothing can be undone here. What still holds old objects is not touch
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -112,6 +114,11 @@ def _expire(pipes: Pipes, old: set[bytes]) -> None:
     rows = pipes.run("log", "-g", "--all", "--format=%H %gD").splitlines()
     pairs = (row.split(b" ", 1) for row in rows)
     named = {where.rpartition(b"@{")[0] for name, where in pairs if name in old}
+    # `log` shows what a ref became; the oldest entry also holds what it was before.
+    for name in pipes.run("for-each-ref", "--format=%(refname)").splitlines():
+        with suppress(OSError), (pipes.git_dir / "logs" / os.fsdecode(name)).open("rb") as file:
+            if file.readline().partition(b" ")[0] in old:
+                named.add(name)
     names = {name.decode("utf-8", "surrogateescape") for name in named} - {refs.STASH}
     names |= {tree.head for tree in worktrees.listed(pipes, None)}
     for name in sorted(names):
