@@ -121,9 +121,9 @@ def _expire(pipes: Pipes, old: set[bytes]) -> None:
                 named.add(name)
     names = {name.decode("utf-8", "surrogateescape") for name in named} - {refs.STASH}
     names |= {tree.head for tree in worktrees.listed(pipes, None)}
-    for name in sorted(names):
+    for ref in sorted(names):
         # 255: there is no reflog of this name, which is as good.
-        pipes.run("reflog", "expire", "--expire-unreachable=now", name, ok=(0, 255))
+        pipes.run("reflog", "expire", "--expire-unreachable=now", ref, ok=(0, 255))
 
 
 def _size(pipes: Pipes) -> Size:
