@@ -5,7 +5,8 @@ is a cache of facts: without it everything is hashed once more, nothing is lost.
 `git rev-parse --git-path assets`, written whole and renamed into place.
 
 Format: a header line of JSON, the paths joined by NUL, then the digests and the numbers (size,
-mtime_ns, inode as int64) as plain arrays, because 100,000 assets must load in a few milliseconds.
+mtime_ns, inode as int64) as plain arrays. They are kept like that in memory, and a record is made
+when it is asked for: 100,000 assets load in a few milliseconds and a few megabytes.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, MutableMapping
+from typing import NamedTuple
 
 from gitassets.model import Digest, Signature
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NAME = "applied"
 _FORMAT = 1
@@ -33,36 +32,79 @@ class Record(NamedTuple):
     signature: Signature
 
 
-def dump(records: Mapping[str, Record]) -> bytes:
-    """Give the file's content."""
-    paths = sorted(records)
-    numbers = array("q", (n for path in paths for n in records[path].signature))
-    names = "\0".join(paths).encode("utf-8", "surrogateescape")
-    header = {"format": _FORMAT, "count": len(paths), "names": len(names), "order": sys.byteorder}
-    digests = bytes.fromhex("".join(records[path].sha256 for path in paths))
-    return b"".join((json.dumps(header).encode(), b"\n", names, digests, numbers.tobytes()))
+class Applied(MutableMapping[str, Record]):
+    """The records by path: those that were read, and over them those that changed since."""
 
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._digests = b""
+        self._numbers = array("q")
+        self._changed: dict[str, Record] = {}
+        self.dirty = False
+        """Something changed since it was read."""
 
-def load(data: bytes) -> dict[str, Record]:
-    """Read what `dump` wrote; anything else, a torn file included, is "nothing known"."""
-    try:
-        line, _, body = data.partition(b"\n")
-        header = json.loads(line)
-        count, names = header["count"], header["names"]
-        right = header["format"] == _FORMAT and header["order"] == sys.byteorder
-        if not right or len(body) != names + count * (_DIGEST + 24) or not count:
-            return {}
-        paths = body[:names].decode("utf-8", "surrogateescape").split("\0")
-        digests = body[names : names + count * _DIGEST].hex()
-        numbers = array("q")
-        numbers.frombytes(body[names + count * _DIGEST :])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    width = 2 * _DIGEST
-    return {
-        path: Record(
-            str.__new__(Digest, digests[i * width : (i + 1) * width]),
-            Signature(numbers[3 * i], numbers[3 * i + 1], numbers[3 * i + 2]),
-        )
-        for i, path in enumerate(paths)
-    }
+    @classmethod
+    def load(cls, data: bytes) -> Applied:
+        """Read what `dump` wrote; anything else, a torn file included, is "nothing known"."""
+        new = cls()
+        try:
+            line, _, body = data.partition(b"\n")
+            header = json.loads(line)
+            count, names = header["count"], header["names"]
+            right = header["format"] == _FORMAT and header["order"] == sys.byteorder
+            if not right or len(body) != names + count * (_DIGEST + 24) or not count:
+                return new
+            paths = body[:names].decode("utf-8", "surrogateescape").split("\0")
+            numbers = array("q")
+            numbers.frombytes(body[names + count * _DIGEST :])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return new
+        if len(paths) == count:
+            new._places = {path: at for at, path in enumerate(paths)}
+            new._digests = body[names : names + count * _DIGEST]
+            new._numbers = numbers
+        return new
+
+    def dump(self) -> bytes:
+        """Give the file's content."""
+        paths = sorted(self)
+        records = [self[path] for path in paths]
+        numbers = array("q", (number for record in records for number in record.signature))
+        names = "\0".join(paths).encode("utf-8", "surrogateescape")
+        digests = bytes.fromhex("".join(record.sha256 for record in records))
+        header = {
+            "format": _FORMAT, "count": len(paths), "names": len(names), "order": sys.byteorder,
+        }  # fmt: skip
+        return b"".join((json.dumps(header).encode(), b"\n", names, digests, numbers.tobytes()))
+
+    @property
+    def newest(self) -> int:
+        """The latest modification time of any file, in nanoseconds."""
+        changed = (record.signature.mtime_ns for record in self._changed.values())
+        return max((*self._numbers[1::3], *changed), default=0)
+
+    def __getitem__(self, path: str) -> Record:
+        if path in self._changed:
+            return self._changed[path]
+        at = self._places[path]
+        digest = self._digests[at * _DIGEST : (at + 1) * _DIGEST].hex()
+        return Record(str.__new__(Digest, digest), Signature(*self._numbers[3 * at : 3 * at + 3]))
+
+    def __setitem__(self, path: str, record: Record) -> None:
+        if self.get(path) == record:
+            return
+        self._changed[path] = record
+        self._places.pop(path, None)
+        self.dirty = True
+
+    def __delitem__(self, path: str) -> None:
+        if self._changed.pop(path, None) is None:
+            del self._places[path]
+        self.dirty = True
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._places
+        yield from self._changed
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._changed)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+_PIECE = 2**20
+"""Bytes copied at a time."""
 
 
 class Root:
@@ -160,7 +162,7 @@ class Root:
         made. Returns the lstat of what is there then.
         """
         with self._parent(relative, create=True) as (directory, leaf):
-            name = f".git-assets-{secrets.token_hex(8)}"
+            name = f".git-assets-{os.urandom(8).hex()}"
             try:
                 put(directory, name)
                 os.rename(name, leaf, src_dir_fd=directory, dst_dir_fd=directory)
@@ -182,6 +184,22 @@ class Root:
         """
         with self._parent(old) as (source, leaf), self._parent(new, create=True) as (target, name):
             os.rename(leaf, name, src_dir_fd=source, dst_dir_fd=target)
+
+    def move_out(self, relative: str, target: Path) -> None:
+        """Move what has a name, a directory too, to `target`, which must not exist.
+
+        A regular file is copied when `target` is on another file system. Raises OSError.
+        """
+        with self._parent(relative) as (directory, leaf):
+            try:
+                os.rename(leaf, target, src_dir_fd=directory)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with os.fdopen(self.open_read(relative), "rb") as file, target.open("xb") as copy:
+                    while piece := file.read(_PIECE):
+                        copy.write(piece)
+                os.unlink(leaf, dir_fd=directory)
 
     def remove(self, relative: str, *, prune: bool = True) -> bool:
         """Unlink a file or a symlink, and with `prune` the parents that are empty then.

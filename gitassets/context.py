@@ -1,4 +1,8 @@
-"""What a command may use, each thing opened when it is first asked for and closed at the end."""
+"""What a command may use, each thing opened when it is first asked for and closed at the end.
+
+Importing is part of the user's waiting: what a property needs is imported by that property, so a
+pull that has nothing to do loads neither engines nor the store.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,9 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gitassets import __version__, config, git, lockfile
+from gitassets import __version__
 from gitassets.console import Console
-from gitassets.engines import Fleet
-from gitassets.engines.base import Tuning
 from gitassets.errors import AssetsError
-from gitassets.sources import Resolver
-from gitassets.sources.base import Policy
-from gitassets.transfer import Transfer
 
 if TYPE_CHECKING:
     import argparse
@@ -22,13 +21,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gitassets.config import Config
+    from gitassets.engines import Fleet
+    from gitassets.engines.base import Tuning
     from gitassets.git import Place
     from gitassets.lockfile import Lockfile
     from gitassets.model import Asset, Digest, Url
     from gitassets.plan import Plan
     from gitassets.progress import Progress
+    from gitassets.sources import Resolver
+    from gitassets.sources.base import Policy
     from gitassets.store import Store
     from gitassets.sync import Sync
+    from gitassets.transfer import Transfer
     from gitassets.worktree import WorkTree
 
 
@@ -56,23 +60,29 @@ class Context:
     @cached_property
     def place(self) -> Place:
         """Where we are. Raises NotARepository."""
+        from gitassets import git
+
         return git.locate()
 
     @cached_property
     def config(self) -> Config:
         """Environment and git config."""
+        from gitassets import config
+
         return config.read()
 
     @cached_property
     def tree(self) -> WorkTree:
         """The open work tree."""
-        from gitassets.worktree import WorkTree  # noqa: PLC0415 - `cache` commands need none
+        from gitassets.worktree import WorkTree
 
         return self._open.enter_context(WorkTree(self.place))
 
     @cached_property
     def lockfile(self) -> Lockfile:
         """The work tree's lockfile. Raises LockfileError, NotARepository."""
+        from gitassets import lockfile
+
         found = self.tree.lockfile()
         if found.revision > lockfile.REVISION:
             self.console.warning(
@@ -84,7 +94,8 @@ class Context:
     @cached_property
     def store(self) -> Store:
         """The open cache. Raises StoreError."""
-        from gitassets.store import Store  # noqa: PLC0415 - `list` needs none
+        from gitassets import config
+        from gitassets.store import Store
 
         store = Store.open(self.config.cache_dir(), fsync=self.config.get(config.FSYNC))
         self._open.callback(store.close)
@@ -93,27 +104,35 @@ class Context:
     @cached_property
     def sync(self) -> Sync:
         """The work tree and the cache together."""
-        from gitassets.link import Linker  # noqa: PLC0415 - as above
-        from gitassets.sync import Sync  # noqa: PLC0415
+        from gitassets import config
+        from gitassets.sync import Sync
 
         modes = self.config.get(config.LINK_MODE)
-        return Sync(self.tree, self.store, Linker(modes))
+        return Sync(self.tree, self.config.cache_dir(), lambda: self.store, modes)
 
     @cached_property
     def offline(self) -> bool:
         """No network, by option or by setting."""
+        from gitassets import config
+
         asked: bool = getattr(self._arguments, "offline", False)
         return asked or self.config.get(config.OFFLINE)
 
     @cached_property
     def policy(self) -> Policy:
         """Which hosts and directories may be asked."""
+        from gitassets import config
+        from gitassets.sources.base import Policy
+
         allowed = frozenset(self.config.values(config.ALLOW.key))
         return Policy(self.place.top, allowed, explicit=True)
 
     @cached_property
     def tuning(self) -> Tuning:
         """What options and settings say about connections."""
+        from gitassets import config
+        from gitassets.engines.base import Tuning
+
         settings = self.config
         rate, time = settings.get(config.LOW_SPEED)
         proxies, direct = settings.proxies()
@@ -133,6 +152,9 @@ class Context:
     @cached_property
     def fleet(self) -> Fleet:
         """The engines. Raises UsageError when the one asked for cannot work here."""
+        from gitassets import config
+        from gitassets.engines import Fleet
+
         return Fleet(
             self.tuning,
             chosen=self.config.get(config.ENGINE, getattr(self._arguments, "engine", None)),
@@ -142,10 +164,14 @@ class Context:
     @cached_property
     def resolver(self) -> Resolver:
         """The sources."""
+        from gitassets.sources import Resolver
+
         return Resolver(self.policy)
 
     def progress(self, *, total: int, files: int) -> Progress:
         """Something to watch; `end_progress` takes it away, at the latest when the command ends."""
+        from gitassets import config
+
         mode = self.config.get(config.PROGRESS, self._arguments.progress)
         shown = self.console.progress(mode, total=total, files=files)
         self._shown.append(shown)
@@ -158,6 +184,9 @@ class Context:
 
     def transfer(self, *, total: int, files: int) -> Transfer:
         """Make what brings bytes."""
+        from gitassets import config
+        from gitassets.transfer import Transfer
+
         return Transfer(
             self.store,
             self.resolver,
@@ -188,6 +217,8 @@ class Context:
 
     @cached_property
     def _newest(self) -> list[tuple[Lockfile, dict[Digest, list[Asset]]]]:
+        from gitassets import git, lockfile
+
         if not self.place.git_dir:
             return []
         revisions = [ref for ref in (git.default_branch(), "HEAD") if ref]
@@ -206,6 +237,10 @@ class Context:
 
     def announce(self, *, record: bool) -> None:
         """Say, once, which private hosts were used, and remember that the user wanted it."""
+        if "policy" not in self.__dict__:  # nobody was asked
+            return
+        from gitassets import config, git
+
         for host in sorted(self.policy.asked):
             if record and self.place.git_dir:
                 git.set_config(config.ALLOW.key, host, add=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -222,6 +221,8 @@ def matching(pathspecs: Sequence[str], paths: Sequence[str], place: Place) -> se
     git matches them in a throw-away index, so that magic and prefixes are exactly its own. Raises
     GitError, with git's own words, for a pathspec that matches nothing.
     """
+    import tempfile  # noqa: PLC0415 - only for pathspecs
+
     empty = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
     with tempfile.TemporaryDirectory(prefix="git-assets-") as directory:
         index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ class Intake:
 
         Raises OSError, ValueError when it is not a regular file.
         """
-        self._path = directory / f"new-{secrets.token_hex(8)}"
+        self._path = directory / f"new-{os.urandom(8).hex()}"
         self.descriptor = -1
         """Open for reading; -1 when this is over."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -100,7 +99,7 @@ class Linker:
         with suppress(FileNotFoundError):
             os.lstat(name, dir_fd=directory)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-        temporary = f".git-assets-{secrets.token_hex(8)}"
+        temporary = f".git-assets-{os.urandom(8).hex()}"
         make(mode, source, directory, temporary, executable=executable)
         try:
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -7,46 +7,59 @@ goes on with the others.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gitassets import git, nearby, plan
+from gitassets import git, plan
 from gitassets.applied import Record
 from gitassets.errors import AssetsError, NoSpace
-from gitassets.journal import Transfer as Transferred
 from gitassets.model import Outcome, Signature, Status
 from gitassets.observe import observe
 from gitassets.plan import Observation, State
-from gitassets.transfer import Want
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from gitassets.link import Linker
     from gitassets.lockfile import Lockfile
     from gitassets.model import Asset, AssetPath, Digest
     from gitassets.plan import Plan
     from gitassets.store import Store
-    from gitassets.transfer import Delivery, Transfer
+    from gitassets.transfer import Delivery, Transfer, Want
     from gitassets.worktree import WorkTree
 
 
 class Sync:
     """One work tree, one cache."""
 
-    def __init__(self, tree: WorkTree, store: Store, linker: Linker) -> None:
+    def __init__(
+        self, tree: WorkTree, cache: Path, store: Callable[[], Store], modes: Sequence[str]
+    ) -> None:
+        """`store` opens the cache, which is at `cache`; `modes` are the link modes, best first."""
         self.tree = tree
-        self.store = store
-        self._linker = linker
+        self._cache = cache
+        self._open_store = store
+        self._modes = modes
+
+    @cached_property
+    def store(self) -> Store:
+        """The cache, opened when something has to be asked of it. Raises StoreError."""
+        return self._open_store()
+
+    @cached_property
+    def _linker(self) -> Linker:
+        from gitassets.link import Linker  # noqa: PLC0415 - not when there is nothing to do
+
+        return Linker(self._modes)
 
     def plan(
         self, assets: Sequence[Asset], *, force: bool = False, remove: Iterable[AssetPath] = ()
     ) -> Plan:
         """Look at everything and decide; nothing is changed but the journal's knowledge."""
-        seen = observe(self.tree, assets, self.store.objects_path)
+        seen = observe(self.tree, assets, self._cache / "sha256")
         wrong = [row.asset for row in seen if row.state is not State.RIGHT]
         if wrong:
             tracked = git.tracked([asset.path for asset in wrong], self.tree.place)
@@ -60,9 +73,9 @@ class Sync:
 
     def states(self, assets: Sequence[Asset]) -> tuple[list[Observation], set[Digest]]:
         """Look without deciding: what stands at each path, and which contents the cache holds."""
-        seen = observe(self.tree, assets, self.store.objects_path)
+        seen = observe(self.tree, assets, self._cache / "sha256")
         wrong = {row.asset.sha256: row.asset.size for row in seen if row.state is not State.RIGHT}
-        return seen, self.store.present(wrong)
+        return seen, self.store.present(wrong) if wrong else set()
 
     def set_aside(self, assets: Iterable[Asset]) -> None:
         """Move files that are not what is pinned to `.git/assets/rescued`, and forget them."""
@@ -73,6 +86,10 @@ class Sync:
 
     def _cached(self, assets: Iterable[Asset]) -> set[Digest]:
         wanted = {asset.sha256: asset.size for asset in assets}
+        if not wanted:
+            return set()
+        from gitassets import nearby  # noqa: PLC0415 - as above
+
         have = self.store.present(wanted)
         lacking = {digest: size for digest, size in wanted.items() if digest not in have}
         return have | nearby.adopt(self.store, lacking, self.tree.place.common_dir)
@@ -140,6 +157,8 @@ class Sync:
 
     def _logged(self, deliveries: Iterator[Delivery]) -> Iterator[Delivery]:
         """Pass deliveries on, and keep in the journal who delivered what, or why nobody did."""
+        from gitassets.journal import Transfer as Transferred  # noqa: PLC0415 - as above
+
         rows: list[Transferred] = []
         begun = time.time()
         try:
@@ -157,9 +176,10 @@ class Sync:
         """Keep what is known of the work tree, and tell the cache what this clone needs."""
         self.tree.save_records()
         place = self.tree.place
-        if place.common_dir:
+        if place.common_dir and self.tree.must_register(self._cache):
             needed = [asset.sha256 for asset in lockfile.assets.values()]
             self.store.journal.register(str(place.common_dir), str(place.top), needed)
+            self.tree.registered(self._cache)
 
     def _link(self, asset: Asset, status: Status) -> Outcome:
         """Let the cached object appear at the asset's path."""
@@ -198,17 +218,7 @@ class Sync:
                 )
             target = place / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            parent, _, name = path.rpartition("/")
-            with self.tree.root.directory(parent) as directory:
-                try:
-                    os.rename(name, target, src_dir_fd=directory)
-                except OSError:  # the git directory is on another file system
-                    with (
-                        os.fdopen(self.tree.root.open_read(path), "rb") as file,
-                        target.open("xb") as to,
-                    ):
-                        shutil.copyfileobj(file, to)
-                    self.tree.root.remove(path, prune=False)
+            self.tree.root.move_out(path, target)
 
 
 def _unreachable(asset: Asset) -> Outcome:
@@ -226,6 +236,8 @@ def _outcome(asset: Asset, delivery: Delivery, *, moved: int) -> Outcome:
 
 def want(lockfile: Lockfile, assets: Sequence[Asset]) -> Want:
     """Everything that the lockfile knows about one content, whichever asset says it."""
+    from gitassets.transfer import Want  # noqa: PLC0415 - as above
+
     first = assets[0]
     urls = [url for asset in assets for url in lockfile.urls_of(asset)]
     return Want(first.sha256, first.size, first.path, (*urls, *lockfile.store_urls(first.sha256)))

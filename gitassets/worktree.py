@@ -6,12 +6,14 @@ is what was read, so that two writers cannot swallow each other's edit.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gitassets import applied, ignore, lockfile
+from gitassets.applied import Applied
 from gitassets.beneath import Root
 from gitassets.errors import AssetsError, LockfileError, NotARepository, UsageError
 from gitassets.git import LOCKFILE
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from gitassets.applied import Record
     from gitassets.git import Place
     from gitassets.lockfile import Lockfile
 
 IGNORE = ".gitignore"
 ATTRIBUTES = ".gitattributes"
+_REGISTERED = "registered"
+_DAY = 86400.0
 _TICK = 0.01
 """Seconds; kernels stamp files with the time of the last timer tick, at most so long ago."""
 
@@ -39,20 +42,19 @@ class WorkTree:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.root = Root(place.top)
-        self.records: dict[str, Record] = {}
+        self.records = Applied()
         """What was last put at each path; `save_records` keeps it."""
-        self._read: bytes | None = None
-        self._known: bytes = b""
+        self._read: str | None = None
+        """sha256 of the lockfile as it was read."""
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         self._open.enter_context(self.root)
         if self.place.state:
             try:
-                self._known = (self.place.state / applied.NAME).read_bytes()
+                self.records = Applied.load((self.place.state / applied.NAME).read_bytes())
             except OSError:
-                self._known = b""
-            self.records = applied.load(self._known)
+                self.records = Applied()
         return self
 
     def __exit__(
@@ -71,8 +73,9 @@ class WorkTree:
         if found.st_size > lockfile.MAX_BYTES:
             raise LockfileError(None, f"more than {lockfile.MAX_BYTES} bytes")
         with os.fdopen(self.root.open_read(LOCKFILE), "rb") as file:
-            self._read = file.read()
-        return lockfile.load(self._read)
+            data = file.read()
+        self._read = _digest(data)
+        return lockfile.load(data)
 
     def has_lockfile(self) -> bool:
         """Tell whether there is anything under the lockfile's name."""
@@ -84,11 +87,11 @@ class WorkTree:
         Raises AssetsError when somebody else changed it since it was read.
         """
         data = lockfile.dump(new).encode()
-        if data == self._read:
+        if _digest(data) == self._read:
             return False
         if self.has_lockfile():
             with os.fdopen(self.root.open_read(LOCKFILE), "rb") as file:
-                now = file.read()
+                now = _digest(file.read())
             if now != self._read:
                 raise AssetsError(
                     "assets.lock.toml was changed by somebody else meanwhile; nothing was written",
@@ -97,7 +100,7 @@ class WorkTree:
         elif self._read is not None:
             raise AssetsError("assets.lock.toml was removed meanwhile; nothing was written")
         self.root.write_atomic(LOCKFILE, data)
-        self._read = data
+        self._read = _digest(data)
         return True
 
     def add_attributes(self) -> bool:
@@ -171,19 +174,47 @@ class WorkTree:
     def save_records(self) -> None:
         """Keep what was put where. Losing it costs a hash a file, so it is not synced."""
         state = self.place.state
-        data = applied.dump(self.records)
-        if state is None or data == self._known:
+        if state is None or not self.records.dirty:
             return
         # A file written in the tick of its recorded stat could change again without changing its
         # signature ("racy git"): what is recorded must be older than the record.
-        newest = max((record.signature.mtime_ns for record in self.records.values()), default=0)
-        time.sleep(max(0.0, min(_TICK, _TICK + newest / 1e9 - time.time())))
+        behind = _TICK + self.records.newest / 1e9 - time.time()
+        time.sleep(max(0.0, min(_TICK, behind)))
         state.mkdir(parents=True, exist_ok=True)
         with Root(state) as directory:
-            directory.write_atomic(applied.NAME, data, sync=False)
-        self._known = data
+            directory.write_atomic(applied.NAME, self.records.dump(), sync=False)
+        self.records.dirty = False
+
+    def must_register(self, cache: Path) -> bool:
+        """Tell whether the cache has to hear again what this work tree needs.
+
+        It has, when the lockfile changed, or once a day, since `gc` counts the days of silence.
+        """
+        state = self.place.state
+        if state is None:
+            return False
+        mark = state / _REGISTERED
+        try:
+            fresh = time.time() - mark.stat().st_mtime < _DAY
+            return not fresh or mark.read_bytes() != self._registration(cache)
+        except OSError:
+            return True
+
+    def registered(self, cache: Path) -> None:
+        """Remember that the cache has heard."""
+        if self.place.state:
+            self.place.state.mkdir(parents=True, exist_ok=True)
+            with Root(self.place.state) as directory:
+                directory.write_atomic(_REGISTERED, self._registration(cache), sync=False)
+
+    def _registration(self, cache: Path) -> bytes:
+        return f"{self._read} {cache}\n".encode()
 
     def rescue_place(self) -> Path | None:
         """Where `--force` moves files: a directory of its own; None without a git directory."""
         state = self.place.state
         return state / "rescued" / time.strftime("%Y%m%d-%H%M%S") if state else None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

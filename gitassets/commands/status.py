@@ -52,10 +52,8 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def _states(context: Context, assets: list[Asset]) -> list[tuple[Asset, str]]:
     """The state of each asset, in the words of the contract."""
-    known = len(context.tree.records)
     rows, cached = context.sync.states(assets)
-    if len(context.tree.records) != known:
-        context.tree.save_records()
+    context.tree.save_records()  # what had to be hashed need not be hashed again
     words = []
     for row in rows:
         in_cache = row.asset.sha256 in cached
