@@ -138,8 +138,12 @@ class Lane:
         return max(0.0, self._heap[0][0] - time.monotonic()) if self._heap else None
 
     def pause(self, url: str, wait: float) -> None:
-        """Leave the host of `url` alone for `wait` seconds: every file on it waits (RFC 6585)."""
-        self._paused[_host(url)] = time.monotonic() + wait
+        """Leave the host of `url` alone for `wait` seconds: every file on it waits (RFC 6585).
+
+        A longer wait that was asked for already stays.
+        """
+        host = _host(url)
+        self._paused[host] = max(self._paused.get(host, 0.0), time.monotonic() + wait)
 
     def paused(self, url: str) -> float:
         """Seconds for which the host of `url` must be left alone."""
