@@ -53,7 +53,9 @@ def test_a_naive_plan_would_be_caught():
         return Plan(fetch=tuple(row.asset for row in seen if row.state is not State.RIGHT))
 
     todo = naive([Observation(A, State.FOREIGN, why="was modified")])
-    assert A in todo.fetch and not todo.rescue and not todo.blocked
+    assert A in todo.fetch
+    assert not todo.rescue
+    assert not todo.blocked
 
 
 @pytest.mark.parametrize("state", [State.ABSENT, State.PREVIOUS])
@@ -83,7 +85,8 @@ def test_a_refusal_says_why_and_what_to_do(seen, why, hint):
 def test_equal_contents_count_once():
     twice = [asset("x", "same", 1000), asset("y", "same", 1000), asset("z", "other", 7)]
     todo = plan.make([Observation(each, State.ABSENT) for each in twice], set())
-    assert todo.fetch == tuple(twice) and todo.bytes_to_fetch == 1007
+    assert todo.fetch == tuple(twice)
+    assert todo.bytes_to_fetch == 1007
 
 
 def test_order_is_the_lockfiles():
@@ -92,7 +95,8 @@ def test_order_is_the_lockfiles():
 
 
 def test_empty():
-    assert Plan().empty and plan.make([Observation(A, State.RIGHT)], set()).empty
+    assert Plan().empty
+    assert plan.make([Observation(A, State.RIGHT)], set()).empty
     assert not plan.make([Observation(A, State.ABSENT)], set()).empty
     assert not plan.make([Observation(A, State.FOREIGN, why="x")], set()).empty
     assert not plan.make([], set(), remove=[A.path]).empty

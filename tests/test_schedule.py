@@ -71,7 +71,8 @@ class TestJudge:
     def test_a_denied_signed_url_is_resolved_once_more(self):
         place = candidate(moved=True, settled=True)
         assert not judge(failure(Cause.DENIED, status=403), place, 0, cap=60).out
-        assert place.request is None and not place.settled
+        assert place.request is None
+        assert not place.settled
         place.request = Request(str(THREE), ONE)
         assert judge(failure(Cause.DENIED, status=403), place, 0, cap=60).out
 
@@ -80,7 +81,8 @@ class TestJudge:
 
     def test_a_server_without_ranges_gets_one_stream_once(self):
         place = candidate()
-        assert not judge(failure(Cause.UNRANGED), place, 0, cap=60).out and place.single
+        assert not judge(failure(Cause.UNRANGED), place, 0, cap=60).out
+        assert place.single
         assert judge(failure(Cause.UNRANGED), place, 0, cap=60).out
 
     @pytest.mark.parametrize("asked", [0.0, 1.0, 60.0])
@@ -90,8 +92,11 @@ class TestJudge:
 
     def test_above_the_cap_the_place_is_out_and_both_numbers_are_said(self):
         verdict = judge(failure(Cause.LIMITED, retry_after=61.0), candidate(), 0, cap=60)
-        assert verdict.out and not verdict.fatal and not verdict.pause_host
-        assert "61 s" in verdict.remark and "60 s" in verdict.remark
+        assert verdict.out
+        assert not verdict.fatal
+        assert not verdict.pause_host
+        assert "61 s" in verdict.remark
+        assert "60 s" in verdict.remark
 
     @pytest.mark.parametrize("asked", [None, -5.0])
     def test_a_limit_without_a_time_is_waited_for_as_a_hiccup_is(self, asked):
@@ -115,17 +120,21 @@ class TestJudge:
 class TestTask:
     def test_turns(self):
         it = task(ONE, TWO, THREE)
-        assert it.candidate().url == ONE and it.others()
+        assert it.candidate().url == ONE
+        assert it.others()
         it.rotate()
         assert it.candidate().url == TWO
         it.candidates[1].out = it.candidates[2].out = True
-        assert it.candidate().url == ONE and not it.others()
+        assert it.candidate().url == ONE
+        assert not it.others()
         it.candidates[0].out = True
         assert it.candidate() is None
 
     def test_no_places(self):
         it = task()
-        assert it.candidate() is None and not it.others() and it.errors() == ()
+        assert it.candidate() is None
+        assert not it.others()
+        assert it.errors() == ()
 
     def test_errors_name_the_bad_but_not_who_delivered(self):
         it = task(ONE, Url("https://two.example/x?token=secret"), THREE)
@@ -141,19 +150,24 @@ class TestLane:
         tasks = [task(ONE, rank=rank) for rank in range(3)]
         for each in reversed(tasks):
             lane.put(each)
-        assert len(lane) == 3 and list(lane.ready()) == tasks and not lane
+        assert len(lane) == 3
+        assert list(lane.ready()) == tasks
+        assert not lane
 
     def test_waiting(self, clock):
         lane = Lane()
         late, soon = task(ONE, rank=0), task(ONE, rank=1)
         lane.put(late, 5)
         lane.put(soon, 2)
-        assert list(lane.ready()) == [] and lane.delay() == 2
+        assert list(lane.ready()) == []
+        assert lane.delay() == 2
         clock.now += 2
-        assert list(lane.ready()) == [soon] and lane.delay() == 3
+        assert list(lane.ready()) == [soon]
+        assert lane.delay() == 3
         clock.now += 100
         assert lane.delay() == 0
-        assert list(lane.ready()) == [late] and lane.delay() is None
+        assert list(lane.ready()) == [late]
+        assert lane.delay() is None
 
     def test_who_waited_does_not_stop_who_need_not(self, clock):
         lane = Lane()
@@ -176,7 +190,8 @@ class TestLane:
     def test_drain_takes_those_that_wait_too(self, clock):
         lane = Lane()
         lane.put(task(ONE), 1000)
-        assert len(list(lane.drain())) == 1 and not lane
+        assert len(list(lane.drain())) == 1
+        assert not lane
 
     def test_a_pause_is_for_one_host(self, clock):
         lane = Lane()
