@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitassets.engines import ALWAYS, ENGINES
 from gitassets.engines.base import Failed, Job
+from gitassets.engines.pieces import LARGE
 from gitassets.errors import Cause, StoreError, TransferError
 from gitassets.model import Digest
 from gitassets.outbox import Delivery, Outbox
@@ -62,8 +63,8 @@ class Transfer:
         self._out = Outbox(store, progress)
 
     def bring(self, wants: Iterable[Want]) -> Iterator[Delivery]:
-        """Fetch each, largest first; equal digests must be asked for once."""
-        for rank, want in enumerate(sorted(wants, key=lambda want: -want.size)):
+        """Fetch each; equal digests must be asked for once."""
+        for rank, want in enumerate(_ordered(wants, self._fleet.jobs)):
             candidates = [Candidate(url) for url in dict.fromkeys(want.urls)]
             lane = self._fleet.usual(want.size)
             self._lanes[lane].put(Task(want, candidates, rank, lane))
@@ -254,6 +255,15 @@ class Transfer:
         if staging := self._open.pop(task, None):
             staging.close()
         self._out.failed(task, line, hint=hint)
+
+
+def _ordered(wants: Iterable[Want], jobs: int) -> list[Want]:
+    """As many large files as may run at once, the largest first; then all small ones, which fill
+    the gaps between them; then the other large files.
+    """
+    largest = sorted(wants, key=lambda want: -want.size)
+    large = [want for want in largest if want.size >= LARGE]
+    return [*large[:jobs], *largest[len(large) :], *large[jobs:]]
 
 
 class _Queue:

@@ -38,6 +38,11 @@ class Fleet:
         if chosen != "auto" and (why := load(chosen, tuning).unavailable()):
             raise UsageError(f"--engine {chosen}: {why}", hint="git assets pull --engine curl")
 
+    @property
+    def jobs(self) -> int:
+        """Large files that move at once."""
+        return self._tuning.jobs
+
     def get(self, name: str) -> Engine | None:
         """Give the engine, or None when it cannot work here or has given up."""
         if name not in self._made:
