@@ -258,9 +258,7 @@ class Transfer:
 
 
 def _ordered(wants: Iterable[Want], jobs: int) -> list[Want]:
-    """As many large files as may run at once, the largest first; then all small ones, which fill
-    the gaps between them; then the other large files.
-    """
+    """Put small files behind the large ones that may run at once: they fill the gaps."""
     largest = sorted(wants, key=lambda want: -want.size)
     large = [want for want in largest if want.size >= LARGE]
     return [*large[:jobs], *largest[len(large) :], *large[jobs:]]
