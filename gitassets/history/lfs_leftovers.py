@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
     from gitassets.gitpipes import Pipes
 
-__all__ = ["Hook", "Leftovers", "find", "hooks_directory", "remove", "without_lines"]
+__all__ = [
+    "NAMES", "Hook", "Leftovers", "find", "hooks_directory", "read", "remove", "settings",
+    "without_lines",
+]  # fmt: skip
 
 EVENTS: Final = ("pre-push", "post-checkout", "post-commit", "post-merge")
 """The hooks that `git lfs install` writes."""
 _MOVED: Final = ".local"
 """Behind the name of a hook that was there before ours, which ours runs first."""
+NAMES: Final = tuple(event + suffix for event in EVENTS for suffix in ("", _MOVED))
 _THEIRS: Final = re.compile(
     rb"""command\ -v\ git-lfs\ >/dev/null\ 2>&1\ \|\|\ \{
          \ (?:echo|printf)\ >&2(?:\ "[^"\n]*")+;\ exit\ [0-9]+;\ \}
@@ -69,9 +73,9 @@ def find(pipes: Pipes, top: Path | None) -> Leftovers:
         names = ", ".join(hook.name for hook in hooks)
         left.append(f"'{directory}' is not this clone's own: remove the LFS lines of {names} there")
         hooks = []
-    if _settings(pipes, "--global"):
+    if settings(pipes, "--global"):
         left.append("LFS is still set up in your global configuration: git lfs uninstall")
-    return Leftovers(directory, tuple(hooks), tuple(_settings(pipes, "--local")), tuple(left))
+    return Leftovers(directory, tuple(hooks), tuple(settings(pipes, "--local")), tuple(left))
 
 
 def remove(pipes: Pipes, found: Leftovers) -> list[str]:
@@ -112,8 +116,8 @@ def _hooks(directory: Path) -> tuple[list[Hook], list[str]]:
     if not directory.is_dir():
         return found, left
     with Root(directory) as root:
-        for name in (event + suffix for event in EVENTS for suffix in ("", _MOVED)):
-            text = _read(root, name)
+        for name in NAMES:
+            text = read(root, name)
             if text is None:
                 continue
             after = without_lines(text)
@@ -126,7 +130,7 @@ def _hooks(directory: Path) -> tuple[list[Hook], list[str]]:
 
 def _replace(root: Root, hook: Hook) -> bool:
     """Put one hook into its new state; False when it is neither in that nor in its old one."""
-    now = _read(root, hook.name)
+    now = read(root, hook.name)
     if now == hook.after:
         return True
     if now != hook.before:
@@ -138,14 +142,16 @@ def _replace(root: Root, hook: Hook) -> bool:
     return True
 
 
-def _read(root: Root, name: str) -> bytes | None:
+def read(root: Root, name: str) -> bytes | None:
+    """Give a script's bytes; None when there is none, or something else than a file."""
     with suppress(FileNotFoundError, Blocked), os.fdopen(root.open_read(name), "rb") as file:
         return file.read()
     return None
 
 
-def _settings(pipes: Pipes, scope: str) -> list[tuple[str, str]]:
+def settings(pipes: Pipes, *scope: str) -> list[tuple[str, str]]:
+    """Give LFS's settings in one scope, such as --local; a key may come more than once."""
     # 1: nothing matches; 128 with --global: there is no such file.
-    out = pipes.run("config", scope, "--null", "--get-regexp", _SETTINGS, ok=(0, 1, 128))
+    out = pipes.run("config", *scope, "--null", "--get-regexp", _SETTINGS, ok=(0, 1, 128))
     rows = [record.partition("\n") for record in os.fsdecode(out).split("\0")[:-1]]
     return [(key, value) for key, _, value in rows]
