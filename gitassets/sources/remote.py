@@ -122,9 +122,11 @@ def _proxies(request: Request, tuning: Tuning) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
+    """What went wrong, without the nested quotations that urllib3 makes of it."""
     text = str(error)
-    if "timed out" in text:
-        return "timed out"
-    if "refused" in text:
-        return "connection refused"
+    for words in ("timed out", "Connection refused", "Connection reset"):
+        if words in text:
+            return words.lower()
+    if found := re.search(r"certificate verify failed: ([^('\"]{1,80})", text):
+        return f"its certificate is not trusted: {found[1].strip()}"
     return type(error).__name__
