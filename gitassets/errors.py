@@ -104,6 +104,10 @@ class Cause(Enum):
     """The engine itself is out of order: another engine goes on from the same staging file."""
 
 
+class HistoryError(AssetsError):
+    """History that cannot be rewritten as asked; nothing was changed."""
+
+
 class TransferError(AssetsError):
     """One source could not deliver."""
 

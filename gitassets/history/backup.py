@@ -29,18 +29,26 @@ _VERSION: Final = 1
 
 
 def new_run(state: Path) -> Path:
-    """Make the directory of one migration: runs are numbered, the highest is the latest."""
+    """Make the directory of one migration. Raises OSError."""
     runs = state / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    numbers = [int(run.name) for run in runs.iterdir() if run.name.isdecimal()]
-    directory = runs / str(max(numbers, default=0) + 1)
+    directory = runs / str(max(_numbers(runs), default=0) + 1)
     directory.mkdir()
     return directory
 
 
-def make(
-    pipes: Pipes, run: Path, *, refs: Sequence[Ref], worktrees: Sequence[Worktree]
-) -> None:
+def latest(state: Path) -> Path | None:
+    """Give the directory of the newest migration, or None."""
+    runs = state / "runs"
+    numbers = _numbers(runs) if runs.is_dir() else []
+    return runs / str(max(numbers)) if numbers else None
+
+
+def _numbers(runs: Path) -> list[int]:
+    return [int(run.name) for run in runs.iterdir() if run.name.isdecimal()]
+
+
+def make(pipes: Pipes, run: Path, *, refs: Sequence[Ref], worktrees: Sequence[Worktree]) -> None:
     """Keep everything that a migration is going to change. Raises GitError, OSError."""
     source = str(pipes.git_dir)
     mirror = run / MIRROR

@@ -15,15 +15,16 @@ from gitassets.errors import HistoryError
 from gitassets.git import LOCKFILE
 from gitassets.gitpipes import CHUNK
 from gitassets.history import attributes
-from gitassets.history.indexes import Change
+from gitassets.history.indexes import changes
 from gitassets.history.spec import PATHS_FILE
 from gitassets.paths import ignore_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitassets.gitpipes import Pipes
     from gitassets.history.harvest import Content
+    from gitassets.history.indexes import Change
     from gitassets.history.spec import Spec
 
 _LOCKFILE: Final = LOCKFILE.encode()
@@ -52,41 +53,40 @@ class Checker:
         self._algorithm = algorithm
         self._contents = {blob.hex().encode(): content for blob, content in contents.items()}
         self._tails = {blob: content.tail for blob, content in self._contents.items()}
-        self._good: set[tuple[bytes, bytes, bytes]] = set()
+        self._known: dict[bytes, int] = {}
+        self._looked_further = False
+        """The last verdict rests on more than the differences."""
 
     def roots(self, pairs: Mapping[bytes, bytes]) -> int:
         """Compare old with new roots; gives how many. Raises HistoryError at the first wrong one."""
         count = 0
-        for old, new, found in self._differences(pairs):
-            self._pair(old, new, found)
+        for heading, raw in self._differences(pairs):
             count += 1
-        if count != len(pairs):
-            raise HistoryError(f"git compared {count} of {len(pairs)} pairs of trees")
+            # Trees that differ in the same way are judged once: the text says all that is judged.
+            digest = hashlib.sha256(raw).digest()
+            leaves = self._known.get(digest)
+            if leaves is None:
+                self._looked_further = False
+                leaves = self._pair(heading.split(), changes(raw))
+                if not self._looked_further:
+                    self._known[digest] = leaves
+            self.leaves += leaves
         return count
 
-    def _differences(
-        self, pairs: Mapping[bytes, bytes]
-    ) -> Iterator[tuple[bytes, bytes, list[Change]]]:
-        rows = [b"%s %s\n" % (old.hex().encode(), new.hex().encode()) for old, new in pairs.items()]
+    def _differences(self, pairs: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """Give for each pair its heading, both ids, and what `diff-tree -z` said of it."""
+        headings = [
+            b"%s %s\n" % (old.hex().encode(), new.hex().encode()) for old, new in pairs.items()
+        ]
         arguments = ("-r", "-z", "--no-renames", "--no-abbrev", "--no-ext-diff")
-        with self._pipes.reading("diff-tree", "--stdin", *arguments, stdin=rows) as out:
-            pair: list[bytes] = []
-            found: list[Change] = []
-            fields = _fields(out)
-            for field in fields:
-                # Before its first difference a pair stands on a line of its own, even with -z.
-                *headings, row = field.split(b"\n")
-                for heading in headings:
-                    if pair:
-                        yield pair[0], pair[1], found
-                    pair, found = heading.split(b" "), []
-                if row:
-                    old_mode, new_mode, old, new, _ = row[1:].split(b" ")
-                    found.append(Change(next(fields), old_mode, new_mode, old, new))
-            if pair:
-                yield pair[0], pair[1], found
+        with self._pipes.reading("diff-tree", "--stdin", *arguments, stdin=headings) as out:
+            texts = _between(out, headings)
+            next(texts)
+            yield from zip(headings, texts, strict=True)
 
-    def _pair(self, old: bytes, new: bytes, found: list[Change]) -> None:
+    def _pair(self, ids: list[bytes], found: list[Change]) -> int:
+        """Judge one pair; gives how many assets left. Raises HistoryError."""
+        old, new = ids
         blocks: list[bytes] = [self._head]
         gone: list[Change] = []
         special: dict[bytes, Change] = {}
@@ -99,7 +99,6 @@ class Checker:
                 gone.append(change)
             else:
                 special[change.path] = change
-        self.leaves += len(gone)
         lock = special.pop(_LOCKFILE, None)
         if not self._locks(lock, b"".join(blocks), gone):
             raise _wrong(old, new, LOCKFILE, "does not name what left")
@@ -107,6 +106,7 @@ class Checker:
         for change in special.values():
             if not self._other(change):
                 raise _wrong(old, new, change.path.decode(errors="replace"), "differs")
+        return len(gone)
 
     def _locks(self, change: Change | None, text: bytes, gone: list[Change]) -> bool:
         """Tell whether the new lockfile names exactly what left, and what it named before."""
@@ -147,21 +147,15 @@ class Checker:
         for folder, paths in homes.items():
             if not self._ignores_in(files[folder], folder, paths):
                 astray += paths or [f"{folder}/.gitignore"]
+        self._looked_further = bool(astray)
         for path in astray:
             if not self._is_named(new, path):
                 raise _wrong(b"", new, path, "is not ignored")
 
     def _ignores_in(self, change: Change, folder: str, paths: list[str]) -> bool:
-        joined = hashlib.sha1("\0".join(paths).encode(), usedforsecurity=False).digest()
-        key = (change.old, change.new, joined)
-        if key in self._good:
-            return True
         before = b"" if change.added else self._read(bytes.fromhex(change.old.decode()))
         text = ignore.updated(before.decode("utf-8", "surrogateescape"), folder, add=paths, drop=())
-        right = self._id(text.encode("utf-8", "surrogateescape")) == change.new
-        if right:
-            self._good.add(key)
-        return right
+        return self._id(text.encode("utf-8", "surrogateescape")) == change.new
 
     def _is_named(self, root: bytes, path: str) -> bool:
         """Look for the path's line in every ignore file above it: it may have stood there before."""
@@ -189,14 +183,23 @@ class Checker:
         return hashlib.new(self._algorithm, b"blob %d\0%s" % (len(text), text)).hexdigest().encode()
 
 
-def _fields(out: IO[bytes]) -> Iterator[bytes]:
-    """Cut at NUL; what stands behind the last one comes, too."""
-    rest = b""
-    while piece := out.read(CHUNK):
-        *whole, rest = (rest + piece).split(b"\0")
-        yield from whole
-    if rest:
-        yield rest
+def _between(out: IO[bytes], marks: Sequence[bytes]) -> Iterator[bytes]:
+    """Cut a stream at `marks`, which it holds in this order: all before, between and behind them.
+
+    Raises HistoryError when one does not come.
+    """
+    data, at = b"", 0
+    for mark in marks:
+        looked = at
+        while (end := data.find(mark, looked)) < 0:
+            piece = out.read(CHUNK)
+            if not piece:
+                raise HistoryError("git did not compare all the trees that it was asked for")
+            data, at = data[at:] + piece, 0
+            looked = max(0, len(data) - len(piece) - len(mark))
+        yield data[at:end]
+        at = end + len(mark)
+    yield data[at:] + out.read()
 
 
 def _wrong(old: bytes, new: bytes, path: str, why: str) -> HistoryError:

@@ -8,7 +8,7 @@ any more: both go. Every other byte stays, also of what git itself would not wri
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gitassets.history.mentions import Mentions
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from gitassets.history.trees import Sink
 
 _DROPPED: Final = (b"gpgsig ", b"gpgsig-sha256 ", b"mergetag ")
+
+
+class Parts(NamedTuple):
+    """A commit, cut."""
+
+    tree: bytes
+    parents: list[bytes]
+    lines: list[bytes]
+    """The rest of the header."""
+    message: bytes
+    """With the empty line before it."""
 
 
 @dataclass(slots=True)
@@ -51,10 +62,27 @@ def listed(pipes: Pipes, tips: Iterable[bytes]) -> list[bytes]:
 
 def roots(pipes: Pipes, commits: Iterable[bytes]) -> dict[bytes, bytes]:
     """Give the root tree of each commit, in order. Raises GitError."""
-    return {
-        commit.id: bytes.fromhex(commit.data[5 : commit.data.index(b"\n")].decode())
-        for commit in pipes.objects(commits)
-    }
+    return read(pipes, commits).roots
+
+
+class Shape(NamedTuple):
+    """What a history looks like."""
+
+    roots: dict[bytes, bytes]
+    """Root tree by commit."""
+    parents: dict[bytes, bytes]
+    """First parent by commit."""
+
+
+def read(pipes: Pipes, commits: Iterable[bytes]) -> Shape:
+    """Read roots and first parents of commits, in order. Raises GitError."""
+    found = Shape({}, {})
+    for commit in pipes.objects(commits):
+        tree, _, rest = commit.data.partition(b"\n")
+        found.roots[commit.id] = bytes.fromhex(tree[5:].decode())
+        if rest.startswith(b"parent "):
+            found.parents[commit.id] = bytes.fromhex(rest[7 : rest.index(b"\n")].decode())
+    return found
 
 
 def rewrite(
@@ -68,61 +96,57 @@ def rewrite(
     done = Rewritten(order=order)
     mentions = Mentions(len(order[0]) if order else 20)
     for commit in pipes.objects(order):
-        header, message = _cut(commit.data)
-        lines = header.split(b"\n")
-        tree, parents = _links(lines)
-        mentions.record(commit.id, parents)
+        old = parts(commit.data)
+        mentions.record(commit.id, old.parents)
         if commit.id in untouched:
             continue
-        new_tree = root(tree)
-        moved = any(parent in done.ids for parent in parents)
-        if new_tree == tree and not moved:
+        tree = root(old.tree)
+        moved = any(parent in done.ids for parent in old.parents)
+        if tree == old.tree and not moved:
             continue
-        if not moved:
-            done.first.append(commit.id)
-        kept = _kept(lines, done)
-        text = message
+        message = old.message
         if moved:
-            text, count = mentions.replaced(message, commit.id, done.ids)
+            message, count = mentions.replaced(message, commit.id, done.ids)
             done.mentions += count
-        data = _joined(kept, new_tree, [done.ids.get(parent, parent) for parent in parents]) + text
+        else:
+            done.first.append(commit.id)
+        done.signatures += sum(line.startswith(_DROPPED[:2]) for line in old.lines)
+        done.mergetags += sum(line.startswith(_DROPPED[2]) for line in old.lines)
+        parents = [done.ids.get(parent, parent) for parent in old.parents]
+        data = _joined(tree, parents, kept(old.lines)) + message
         done.ids[commit.id] = sink.add(b"commit", data, b"")
     return done
 
 
-def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """Cut a commit behind its header; some old ones have no empty line, and so no message."""
+def parts(data: bytes) -> Parts:
+    """Cut a commit; some old ones have no empty line behind the header, and so no message."""
     at = data.find(b"\n\n")
-    return (data, b"") if at < 0 else (data[:at], data[at:])
+    header, message = (data, b"") if at < 0 else (data[:at], data[at:])
+    lines = header.split(b"\n")
+    end = 1
+    while end < len(lines) and lines[end].startswith(b"parent "):
+        end += 1
+    return Parts(
+        bytes.fromhex(lines[0][5:].decode()),
+        [bytes.fromhex(line[7:].decode()) for line in lines[1:end]],
+        lines[end:],
+        message,
+    )
 
 
-def _links(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
-    tree = bytes.fromhex(lines[0][5:].decode())
-    parents = []
-    for line in lines[1:]:
-        if not line.startswith(b"parent "):
-            break
-        parents.append(bytes.fromhex(line[7:].decode()))
-    return tree, parents
-
-
-def _kept(lines: list[bytes], done: Rewritten) -> list[bytes]:
-    """Give the header lines behind tree and parents that stay."""
-    kept: list[bytes] = []
-    at = 1
-    while at < len(lines) and lines[at].startswith(b"parent "):
-        at += 1
+def kept(lines: list[bytes]) -> list[bytes]:
+    """Give the header lines behind the parents that stay when a commit changes."""
+    found: list[bytes] = []
     dropping = False
-    for line in lines[at:]:
+    for line in lines:
+        # A line that begins with a blank goes on with the header above it.
         if not line.startswith(b" "):
             dropping = line.startswith(_DROPPED)
-            done.signatures += line.startswith(b"gpgsig")
-            done.mergetags += line.startswith(b"mergetag ")
         if not dropping:
-            kept.append(line)
-    return kept
+            found.append(line)
+    return found
 
 
-def _joined(lines: list[bytes], tree: bytes, parents: Iterable[bytes]) -> bytes:
+def _joined(tree: bytes, parents: Iterable[bytes], lines: list[bytes]) -> bytes:
     first = [b"tree " + tree.hex().encode()]
     return b"\n".join([*first, *(b"parent " + each.hex().encode() for each in parents), *lines])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Entry: TypeAlias = "tuple[bytes, bytes, bytes]"
 """Mode, name, raw id."""
+Edit: TypeAlias = "tuple[Entry | None, Entry | None]"
+"""What an entry was and what it becomes; None: it is not there."""
 
 _ENTRY: Final = {
     width: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % width, re.DOTALL) for width in (20, 32)
@@ -33,31 +36,55 @@ def key(entry: Entry) -> bytes:
     return name + b"/" if mode in (b"40000", b"040000") else name
 
 
-def joined(entries: Sequence[Entry]) -> bytes:
+def joined(entries: Iterable[Entry]) -> bytes:
     """Give the content of a tree object."""
     return b"".join([b"%s %s\0%s" % entry for entry in entries])
 
 
-def edited(entries: Sequence[Entry], edits: Mapping[bytes, Entry | None]) -> list[Entry]:
-    """Replace, remove (None) and insert entries by name; all others stay where they were.
+def named(data: bytes, entries: Sequence[Entry], name: bytes) -> Entry | None:
+    """Give the first entry of a name, or None."""
+    if b" %s\0" % name not in data:
+        return None
+    return next((entry for entry in entries if entry[1] == name), None)
+
+
+def edited(data: bytes, entries: Sequence[Entry], edits: Mapping[bytes, Edit]) -> bytes:
+    """Replace, remove and insert entries by name; all other bytes stay where they were.
 
     A name that git itself would not write twice may stand twice in an old tree; then each of its
     entries is replaced, as each is what git may read.
     """
-    rest = dict(edits)
+    splices: list[tuple[int, int, bytes]] = []
+    for old, new in edits.values():
+        before = b"" if old is None else b"%s %s\0%s" % old
+        if old is None:
+            assert new is not None  # noqa: S101 - an edit has a side
+            at = bisect.bisect_left(entries, key(new), key=key)
+            mark = b"%s %s\0%s" % entries[at] if at < len(entries) else b""
+        else:
+            mark = before
+        # The bytes of an entry could stand in a name, too: then the slow way decides.
+        if mark and (data.count(mark) != 1 or (old and data.count(b" %s\0" % old[1]) != 1)):
+            return _edited_slowly(entries, edits)
+        start = data.index(mark) if mark else len(data)
+        splices.append((start, start + len(before), b"" if new is None else b"%s %s\0%s" % new))
+    parts: list[bytes] = []
+    at = 0
+    for start, end, text in sorted(splices):
+        parts += (data[at:start], text)
+        at = end
+    parts.append(data[at:])
+    return b"".join(parts)
+
+
+def _edited_slowly(entries: Sequence[Entry], edits: Mapping[bytes, Edit]) -> bytes:
     kept: list[Entry] = []
-    seen: set[bytes] = set()
     for entry in entries:
-        name = entry[1]
-        if name not in rest:
+        if entry[1] not in edits:
             kept.append(entry)
-        elif (new := rest[name]) is not None:
-            seen.add(name)
+        elif (new := edits[entry[1]][1]) is not None:
             kept.append(new)
-    for name, new in rest.items():
-        if new is None or name in seen:
-            continue
-        wanted = key(new)
-        at = next((n for n, entry in enumerate(kept) if key(entry) > wanted), len(kept))
-        kept.insert(at, new)
-    return kept
+    for old, new in edits.values():
+        if old is None and new is not None:
+            kept.insert(bisect.bisect_left(kept, key(new), key=key), new)
+    return joined(kept)

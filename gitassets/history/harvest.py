@@ -64,7 +64,7 @@ class Poured:
         status = os.fstat(self.descriptor)
         return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
 
-    def move(self, target: Path) -> None:
+    def move(self, target: str) -> None:
         """Give the file its final name and let go of it. Raises OSError."""
         self._path.rename(target)
         os.close(self.descriptor)

@@ -72,9 +72,7 @@ def difference(pipes: Pipes, old: bytes, new: bytes) -> list[Change]:
     """Compare two trees, path by path. Raises GitError."""
     if old == new:
         return []
-    out = pipes.run(
-        "diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", old.hex(), new.hex()
-    )
+    out = pipes.run("diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", old.hex(), new.hex())
     return changes(out)
 
 

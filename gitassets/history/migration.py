@@ -8,10 +8,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from gitassets.beneath import Root
 from gitassets.errors import HistoryError
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from gitassets.history.worktrees import Worktree
     from gitassets.store import Store
 
+Keeper: TypeAlias = "Callable[[dict[bytes, Content]], None]"
+
 
 @dataclass(slots=True)
 class Job:
@@ -53,6 +57,12 @@ class Job:
     say: Callable[[str], None] = lambda _: None
     hashed: Callable[[int], None] = lambda _: None
     """Told of bytes that were hashed."""
+    lfs_store: tuple[str, str] | None = None
+    """ID and URL of the LFS server: named by the new lockfiles when pointers leave."""
+    keep_elsewhere: Keeper = lambda _: None
+    """Called with everything that leaves, once it is in the cache and before any ref moves."""
+    approve: Callable[[Rewritten], None] = lambda _: None
+    """Called with the new commits when they are verified; raises to stop before any ref moves."""
 
     @property
     def state(self) -> Path:
@@ -103,7 +113,9 @@ def exclusive(state: Path) -> Iterator[None]:
 def plan(job: Job) -> tuple[State, Study]:
     """Read everything and write nothing. Raises GitError, AssetsError."""
     state = study.look(job.pipes, job.main, job.refs)
-    return state, study.take(job.pipes, state, job.spec, whole=not job.refs)
+    return state, study.take(
+        job.pipes, state, job.spec, whole=not job.refs, lfs_store=job.lfs_store
+    )
 
 
 def migrate(job: Job, store: Store, keep_bytes: Callable[[Study], dict[bytes, Content]]) -> Outcome:
@@ -117,14 +129,18 @@ def migrate(job: Job, store: Store, keep_bytes: Callable[[Study], dict[bytes, Co
     objects = job.pipes.git_dir / "objects"
     form = job.pipes.run("rev-parse", "--show-object-format").decode().strip()
     algorithm = cast("Literal['sha1', 'sha256']", form)
-    with Quarantine(job.pipes, job.state / "quarantine", objects.resolve(), algorithm) as quarantine:
+    with Quarantine(
+        job.pipes, job.state / "quarantine", objects.resolve(), algorithm
+    ) as quarantine:
         trees = _index_trees(job, quarantine.pipes, state)
         found = study.take(
-            quarantine.pipes, state, job.spec, extra_roots=trees.values(), whole=not job.refs
-        )
+            quarantine.pipes, state, job.spec,
+            extra_roots=trees.values(), whole=not job.refs, lfs_store=job.lfs_store,
+        )  # fmt: skip
         contents = keep_bytes(found)
         wanted = [blob for blob in _ordered(found) if blob not in contents]
         contents |= harvest.contents(quarantine.pipes, wanted, store, job.hashed)
+        job.keep_elsewhere(contents)
         return _rewrite(job, state, found, contents, _Work(quarantine, trees, algorithm))
 
 
@@ -148,12 +164,15 @@ def _rewrite(
     )
     with quarantine.pipes.reader() as read:
         roots = RootRewriter(facts, read, quarantine)
+        roots.all(quarantine.pipes, found.distinct_roots)
         done = commits.rewrite(quarantine.pipes, found.order, roots, quarantine, state.untracked)
         new_trees = {head: roots(tree) for head, tree in work.trees.items()}
         tags = TagRewriter(read.named, done.ids, roots.changed, quarantine)
         updates = _updates(job, state, done, tags)
         ids = {**done.ids, **tags.ids}
-        updates += _notes(job, state, ids, NotesRewriter(read, ids, quarantine, found.inventory.width), quarantine)
+        updates += _notes(
+            job, state, ids, NotesRewriter(read, ids, quarantine, found.inventory.width), quarantine
+        )
     outcome = Outcome(
         found, done, updates, contents,
         tag_signatures=tags.signatures, holders=len(tags.holders), objects=len(quarantine),
@@ -162,16 +181,22 @@ def _rewrite(
     if not updates and not moved:
         return outcome
     quarantine.seal()
-    with quarantine.pipes.reader() as read:
-        checker = Checker(quarantine.pipes, read, found.spec, contents, algorithm=work.algorithm)
-        count = checker.roots(roots.changed)
-        outcome.checked = (count, checker.leaves)
-        _check_commits(quarantine.pipes, done)
-        changes = {
-            head: indexes.difference(quarantine.pipes, tree, new_trees[head])
-            for head, tree in moved.items()
-        }
-        todo = _switch(job, state, quarantine.pipes, read, changes)
+    # Deltas are made while the check runs: it only reads, and a pack that no ref needs is nothing.
+    with ThreadPoolExecutor(1) as pool:
+        packing = pool.submit(quarantine.deltify)
+        with quarantine.pipes.reader() as read:
+            checker = Checker(
+                quarantine.pipes, read, found.spec, contents, algorithm=work.algorithm
+            )
+            _check_commits(quarantine.pipes, done)
+            job.approve(done)
+            outcome.checked = (checker.roots(roots.changed), checker.leaves)
+            changes = {
+                head: indexes.difference(quarantine.pipes, tree, new_trees[head])
+                for head, tree in moved.items()
+            }
+            todo = _switch(job, state, quarantine.pipes, read, changes)
+        packing.result()
     todo.updates = updates
     _stash(state, done, todo)
     outcome.run = backup.new_run(job.state)
@@ -180,7 +205,7 @@ def _rewrite(
     todo.keep = quarantine.publish()
     outcome.left_alone = switch.perform(job.pipes, job.state, todo)
     outcome.pushes = maps.pushes(state.refs, updates, done.ids)
-    _record(outcome)
+    record(outcome)
     return outcome
 
 
@@ -222,9 +247,7 @@ def _notes(
     found = refs.notes(state.refs)
     order = commits.listed(quarantine.pipes, [ref.id for ref in found])
     done = commits.rewrite(quarantine.pipes, order, notes, quarantine)
-    return [
-        Update(ref.name, ref.id, done.ids[ref.id]) for ref in found if ref.id in done.ids
-    ]
+    return [Update(ref.name, ref.id, done.ids[ref.id]) for ref in found if ref.id in done.ids]
 
 
 def _switch(
@@ -265,10 +288,12 @@ def _check_commits(pipes: Pipes, done: Rewritten) -> None:
             raise HistoryError("a new commit cannot be read; nothing was changed")
 
 
-def _record(outcome: Outcome) -> None:
-    """Leave the facts that later commands and people ask for."""
-    assert outcome.run  # noqa: S101 - only called for one
-    done = outcome.done
+def record(outcome: Outcome) -> None:
+    """Leave the facts that later commands and people ask for; nothing when nothing changed."""
+    if outcome.run is None:
+        return
+    done, survey = outcome.done, outcome.study.survey
+    missing = set(outcome.missing)
     page = {
         "version": 1,
         "time": int(time.time()),
@@ -279,7 +304,23 @@ def _record(outcome: Outcome) -> None:
         "mentions": done.mentions,
         "objects": outcome.objects,
         "pushes": outcome.pushes,
-        "missing": [blob.hex() for blob in outcome.missing],
+        "missing": [
+            {
+                "path": path.decode("utf-8", "surrogateescape"),
+                "sha256": outcome.contents[blob].sha256,
+                "size": outcome.contents[blob].size,
+                "newest": outcome.study.newest(number).hex(),
+            }
+            for path, blobs in sorted(survey.versions.items())
+            for blob, number in blobs.items()
+            if blob in missing
+        ],
     }
     with Root(outcome.run) as root:
         root.write_atomic("summary.json", json.dumps(page, indent=1).encode())
+
+
+def push(job: Job, command: str) -> None:
+    """Run one of the push lines, with the user's own hooks. Raises GitError."""
+    _, *words = shlex.split(command)
+    job.pipes.run("-c", "core.hooksPath=", *words)

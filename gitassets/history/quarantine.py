@@ -7,6 +7,7 @@ two objects of one pack that are both whole (git's builtin/pack-objects.c, `try_
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -33,6 +34,7 @@ class Quarantine:
         shutil.rmtree(directory, ignore_errors=True)
         (directory / "pack").mkdir(parents=True)
         self._directory = directory
+        self._made = directory / "deltas"
         self._objects = objects
         self.pipes = pipes.having(
             GIT_OBJECT_DIRECTORY=str(directory), GIT_ALTERNATE_OBJECT_DIRECTORIES=_quoted(objects)
@@ -77,31 +79,48 @@ class Quarantine:
             self._pack.abandon()
         return size
 
-    def publish(self) -> Path | None:
-        """Put the objects into the repository, with deltas; None when there are none.
+    def deltify(self) -> None:
+        """Make the pack that will be published, with deltas. Raises GitError, OSError."""
+        if not self._count:
+            return
+        self._made.mkdir()
+        with (self._directory / "hints").open("rb") as hints:
+            self.pipes.run_file(
+                "pack-objects",
+                "--quiet",
+                "--no-reuse-delta",
+                "--delta-base-offset",
+                str(self._made / "pack"),
+                stdin=hints,
+            )
 
-        Gives the `.keep` file that guards the pack until refs hold it. Raises GitError, OSError.
+    def publish(self) -> Path | None:
+        """Put that pack into the repository; None when there is nothing in it.
+
+        Gives the `.keep` file that guards it until refs hold it. Raises OSError.
         """
         if not self._count:
             return None
-        made = self._directory / "deltas"
-        made.mkdir()
-        with (self._directory / "hints").open("rb") as hints:
-            out = self.pipes.run_file(
-                "pack-objects", "--quiet", "--no-reuse-delta", "--delta-base-offset",
-                str(made / "pack"), stdin=hints,
-            )  # fmt: skip
-        stem = f"pack-{out.decode().strip()}"
         target = self._objects / "pack"
         target.mkdir(exist_ok=True)
+        (stem,) = (pack.stem for pack in self._made.glob("*.pack"))
         keep = target / f"{stem}.keep"
         keep.write_bytes(_KEEP)
         # git looks for an index, and then opens the pack beside it.
         for suffix in (".pack", ".rev", ".idx"):
-            source = made / f"{stem}{suffix}"
+            source = self._made / f"{stem}{suffix}"
             if source.exists():
+                _sync(source)
                 shutil.move(source, target / source.name)
         return keep
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _quoted(path: Path) -> str:

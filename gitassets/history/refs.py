@@ -45,7 +45,9 @@ class Update:
 
 def listed(pipes: Pipes) -> list[Ref]:
     """Give all refs. Raises GitError."""
-    fields = "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00%(symref)"
+    fields = (
+        "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00%(symref)"
+    )
     out = pipes.run("for-each-ref", f"--format={fields}")
     found = []
     for row in out.split(b"\n")[:-1]:

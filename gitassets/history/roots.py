@@ -23,6 +23,7 @@ from gitassets.tables import MAX_ASSETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from gitassets.gitpipes import Pipes
     from gitassets.history.entries import Entry
     from gitassets.history.trees import Content, Facts, Sink
     from gitassets.lockfile import Lockfile
@@ -40,16 +41,17 @@ class RootRewriter:
         self.changed: dict[bytes, bytes] = {}
         """New id by old id, without those that stayed."""
         self._facts = facts
-        self._read = read
+        self._reader = read
         self._sink = sink
         self._head = facts.choice.spec.head()
-        self._plain = TreeRewriter(facts, read, sink)
+        self._ahead = (b"", b"")
+        self._plain = TreeRewriter(facts, self._read, sink)
         self._others: dict[frozenset[bytes], TreeRewriter] = {}
         self._kept: set[bytes] = set()
 
     def __call__(self, root: bytes) -> bytes:
         """Give the new id of a root tree, the old one when it stays. Raises HistoryError."""
-        if (root not in self._facts.hot and not self._facts.choice.folders) or root in self._kept:
+        if not self._may_change(root) or root in self._kept:
             return root
         known = self.changed.get(root)
         if known is None:
@@ -60,17 +62,28 @@ class RootRewriter:
                 self.changed[root] = known
         return known
 
+    def all(self, pipes: Pipes, roots: Iterable[bytes]) -> None:
+        """Rewrite many, which are read in one go instead of by question and answer."""
+        for tree in pipes.objects(root for root in roots if self._may_change(root)):
+            self._ahead = (tree.id, tree.data)
+            self(tree.id)
+
+    def _may_change(self, root: bytes) -> bool:
+        return root in self._facts.hot or bool(self._facts.choice.folders)
+
+    def _read(self, name: bytes) -> bytes:
+        return self._ahead[1] if name == self._ahead[0] else self._reader(name)
+
     def _rewrite(self, root: bytes) -> bytes:
         trees, content = self._plain, self._plain.root(root)
-        special = {entry[1]: entry for entry in content.entries if entry[1] in _SPECIAL}
-        before = self._lockfile(root, special.get(_LOCKFILE))
+        before = self._lockfile(root, content.entry(_LOCKFILE))
         node = content.node
         if node.lock and (node.twins or node.longest > MAX_PATH or before):
             paths = _BLOCK.findall(trees.joiner.text(node.lock))
             if excluded := conflicts(paths, before.assets if before else ()):
                 trees = self._excluding(excluded)
                 content = trees.root(root)
-        self._edit_specials(root, trees, content, special)
+        self._edit_specials(root, trees, content)
         if _outdated(before, self._facts) or content.node.lock:
             self._write_lockfile(trees, content, before)
         elif not content.edits:
@@ -78,18 +91,17 @@ class RootRewriter:
         # Even with nothing left a root is a tree: git's empty one.
         return trees.write(root, content, b"") or self._sink.add(b"tree", b"", b"")
 
-    def _edit_specials(
-        self, root: bytes, trees: TreeRewriter, content: Content, special: dict[bytes, Entry]
-    ) -> None:
+    def _edit_specials(self, root: bytes, trees: TreeRewriter, content: Content) -> None:
         """Write the root's `.gitignore`, and drop `.lfsconfig`."""
         if content.node.pending:
-            mode, _, blob = special.get(IGNORE, (b"100644", IGNORE, b""))
+            mode, _, blob = content.entry(IGNORE) or (b"100644", IGNORE, b"")
             if mode not in REGULAR:
                 raise _no_file(root, ".gitignore")
             data = trees.with_lines(self._read(blob) if blob else b"", content.node.pending)
-            content.edits[IGNORE] = (mode, IGNORE, self._sink.add(b"blob", data, IGNORE))
-        if self._facts.choice.spec.leaves_lfs and special.get(_LFSCONFIG, (b"",))[0] in REGULAR:
-            content.edits[_LFSCONFIG] = None
+            content.put(mode, IGNORE, self._sink.add(b"blob", data, IGNORE))
+        config = content.entry(_LFSCONFIG) if self._facts.choice.spec.leaves_lfs else None
+        if config and config[0] in REGULAR:
+            content.edits[_LFSCONFIG] = (config, None)
 
     def _write_lockfile(
         self, trees: TreeRewriter, content: Content, before: Lockfile | None
@@ -103,10 +115,10 @@ class RootRewriter:
                 hint="git assets migrate --exclude GLOB",
             )
         blob = self._sink.add(b"blob", text, _LOCKFILE)
-        content.edits[_LOCKFILE] = (b"100644", _LOCKFILE, blob)
+        content.put(b"100644", _LOCKFILE, blob)
         if paths := self._facts.choice.spec.paths_text:
             blob = self._sink.add(b"blob", paths, _PATHS)
-            content.edits[_PATHS] = (b"100644", _PATHS, blob)
+            content.put(b"100644", _PATHS, blob)
 
     def _merged(self, before: Lockfile, now: Lockfile) -> bytes:
         """Add what leaves this tree to what it pinned before; equal bytes keep their URLs."""
@@ -116,9 +128,7 @@ class RootRewriter:
             same = old is not None and (old.sha256, old.size) == (asset.sha256, asset.size)
             assets.append(replace(old, executable=asset.executable) if old and same else asset)
         spec = self._facts.choice.spec
-        merged = replace(
-            before.with_assets(assets), extra={**before.extra, TABLE: spec.table()}
-        )
+        merged = replace(before.with_assets(assets), extra={**before.extra, TABLE: spec.table()})
         for name, url in spec.stores:
             merged = merged.with_store(StoreTable(name, Url(url)))
         return lockfile.dump(merged).encode()
@@ -140,9 +150,6 @@ class RootRewriter:
         if paths not in self._others:
             self._others[paths] = TreeRewriter(self._facts, self._read, self._sink, paths)
         return self._others[paths]
-
-
-_SPECIAL: Final = frozenset({_LOCKFILE, IGNORE, _LFSCONFIG})
 
 
 def conflicts(paths: Iterable[bytes], pinned: Iterable[str] = ()) -> frozenset[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gitassets.history import entries
@@ -36,43 +37,48 @@ class Wanted(NamedTuple):
 
 
 class _Part(NamedTuple):
-    direct: set[bytes]
+    """What was found in some of the trees; a tree is its number in the list of all."""
+
+    direct: list[int]
     """Trees that hold an interesting blob."""
-    inner: dict[bytes, bytes]
-    """The subtrees of the others, joined."""
-    special: dict[bytes, bytes]
+    inner: dict[int, array[int]]
+    """The subtrees of the others. Ids would take most of the memory of a migration."""
+    special: dict[int, bytes]
     """Ids of special files, joined, by tree."""
 
 
 def hot(pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, width: int) -> set[bytes]:
     """Give the trees that hold something interesting, at any depth. Raises GitError."""
-    part = _scan(pipes, trees, wanted, width)
+    parts = _scan(pipes, trees, wanted, width)
     cut = re.compile(rb".{%d}" % width, re.DOTALL).findall
+    found = {tree for part in parts for tree in part.direct}
+    special = {tree: joined for part in parts for tree, joined in part.special.items()}
     for judge in (wanted.attributes, wanted.lockfiles):
-        if judge is None:
-            continue
-        names = {name for joined in part.special.values() for name in cut(joined)}
-        changing = judge(names)
-        part.direct.update(
-            tree for tree, joined in part.special.items() if not changing.isdisjoint(cut(joined))
-        )
-    found = part.direct
-    rest = part.inner
-    while rest:
-        above = [tree for tree, joined in rest.items() if not found.isdisjoint(cut(joined))]
-        if not above:
-            break
-        for tree in above:
-            del rest[tree]
-        found.update(above)
-    return found
+        if judge is not None:
+            changing = judge({name for joined in special.values() for name in cut(joined)})
+            found.update(
+                tree for tree, joined in special.items() if not changing.isdisjoint(cut(joined))
+            )
+    rest = [item for part in parts for item in part.inner.items()]
+    count = -1
+    while len(found) != count:
+        count = len(found)
+        below: list[tuple[int, array[int]]] = []
+        for item in rest:
+            if found.isdisjoint(item[1]):
+                below.append(item)
+            else:
+                found.add(item[0])
+        rest = below
+    return {trees[number] for number in found}
 
 
-def _scan(pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, width: int) -> _Part:
-    interesting = {*trees, *wanted.blobs}
+def _scan(pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, width: int) -> list[_Part]:
+    numbers = {tree: number for number, tree in enumerate(trees)}
+    work = _Work(pipes, wanted, numbers, width)
     count = min(os.cpu_count() or 1, 4)
     if len(trees) < PARALLEL or count == 1:
-        return _scan_part(pipes, trees, wanted, interesting, width)
+        return [_scan_part(work, trees)]
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - large histories only
     from multiprocessing import get_context  # noqa: PLC0415
 
@@ -80,47 +86,47 @@ def _scan(pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, width: int) -> _
     step = -(-len(trees) // count)
     slices = [trees[at : at + step] for at in range(0, len(trees), step)]
     global _shared  # noqa: PLW0603 - what the forked processes inherit instead of a pickled copy
-    _shared = (pipes, wanted, interesting, width)
-    whole = _Part(set(), {}, {})
+    _shared = work
     try:
         with ProcessPoolExecutor(len(slices), mp_context=get_context("fork")) as pool:
-            for part in pool.map(_scan_slice, slices):
-                whole.direct.update(part.direct)
-                whole.inner.update(part.inner)
-                whole.special.update(part.special)
+            return list(pool.map(_scan_slice, slices))
     finally:
         _shared = None
-    return whole
 
 
-_shared: tuple[Pipes, Wanted, set[bytes], int] | None = None
+class _Work(NamedTuple):
+    pipes: Pipes
+    wanted: Wanted
+    numbers: dict[bytes, int]
+    width: int
+
+
+_shared: _Work | None = None
 
 
 def _scan_slice(trees: Sequence[bytes]) -> _Part:
     assert _shared is not None  # noqa: S101 - set before the processes were forked
-    pipes, wanted, interesting, width = _shared
-    return _scan_part(pipes, trees, wanted, interesting, width)
+    return _scan_part(_shared, trees)
 
 
-def _scan_part(
-    pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, interesting: set[bytes], width: int
-) -> _Part:
-    part = _Part(set(), {}, {})
+def _scan_part(work: _Work, trees: Sequence[bytes]) -> _Part:
+    part = _Part([], {}, {})
+    pipes, wanted, numbers, width = work
     find, blobs = entries.ids(width), wanted.blobs
     special = re.compile(rb" (?:\.gitattributes|\.lfsconfig)\0(.{%d})" % width, re.DOTALL).findall
     lockfile = re.compile(rb" assets\.lock\.toml\0(.{%d})" % width, re.DOTALL).findall
     for tree in pipes.objects(trees):
-        data = tree.data
-        hits = interesting.intersection(find(data))
-        if hits and not blobs.isdisjoint(hits):
-            part.direct.add(tree.id)
-        elif hits:
-            part.inner[tree.id] = b"".join(hits)
+        data, number = tree.data, numbers[tree.id]
+        found = find(data)
+        if not blobs.isdisjoint(found):
+            part.direct.append(number)
+        elif inner := numbers.keys() & found:
+            part.inner[number] = array("I", map(numbers.__getitem__, inner))
         names: list[bytes] = []
         if wanted.attributes and any(name in data for name in _SPECIAL):
             names += special(data)
         if wanted.lockfiles and tree.id in wanted.roots and b" assets.lock.toml\0" in data:
             names += lockfile(data)
         if names:
-            part.special[tree.id] = b"".join(names)
+            part.special[number] = b"".join(names)
     return part

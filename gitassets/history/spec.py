@@ -136,7 +136,9 @@ class Spec:
         stores = table.get("stores", {})
         spec = cls(
             tuple(_rule(table[name]) for name in names),
-            tuple(paths.decode().splitlines() if "paths-sha256" in table else table.get("paths", ())),
+            tuple(
+                paths.decode().splitlines() if "paths-sha256" in table else table.get("paths", ())
+            ),
             tuple(sorted(stores.items())),
         )
         if spec.table() != table:

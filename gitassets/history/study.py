@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitassets import lockfile
@@ -53,13 +53,23 @@ class Study:
     """Root tree by commit."""
     hot: set[bytes]
     survey: Survey
-    distinct: list[bytes] = field(default_factory=list)
-    """The root trees that were surveyed, oldest first."""
+
+    @property
+    def distinct_roots(self) -> list[bytes]:
+        """Every root tree once, oldest first."""
+        return list(dict.fromkeys(self.roots.values()))
 
     def newest(self, number: int) -> bytes:
-        """Give the newest commit that has the root of this number; an index has no commit."""
-        root = self.distinct[number]
-        return next((each for each in reversed(self.order) if self.roots[each] == root), b"")
+        """Give the commit of this number; what only an index has, has none."""
+        return self.order[number] if number < len(self.order) else b""
+
+    def locate(self, pipes: Pipes, state: State) -> None:
+        """Let the survey know what the tips still have. Raises GitError."""
+        numbers = {commit: number for number, commit in enumerate(self.order)}
+        tips = refs.tips(state.refs, state.worktrees)
+        at_tips = sorted((numbers[tip], self.roots[tip]) for tip in tips if tip in numbers)
+        roots = {root: number for number, root in at_tips}
+        survey.locate(pipes, self.survey, roots, self.inventory.width)
 
 
 def look(pipes: Pipes, main: Path | None, chosen: Sequence[str] = ()) -> State:
@@ -83,19 +93,25 @@ def look(pipes: Pipes, main: Path | None, chosen: Sequence[str] = ()) -> State:
     )
 
 
-def take(
-    pipes: Pipes, state: State, wanted: Spec, *, extra_roots: Iterable[bytes] = (), whole: bool = True
+def take(  # noqa: PLR0913 - each says what is read, in a word
+    pipes: Pipes,
+    state: State,
+    wanted: Spec,
+    *,
+    extra_roots: Iterable[bytes] = (),
+    whole: bool = True,
+    lfs_store: tuple[str, str] | None = None,
 ) -> Study:
     """Read the history that `state` reaches. Raises GitError, AssetsError.
 
     `extra_roots` are trees of indexes. Without `whole` only the moving refs are followed, not
-    what remotes have.
+    what remotes have. `lfs_store`, ID and URL, joins the spec when LFS pointers leave.
     """
     tips = refs.tips(state.refs if whole else state.moving, state.worktrees)
     tips += [bytes.fromhex(entry.id) for entry in state.stash]
     order = commits.listed(pipes, tips)
-    roots = commits.roots(pipes, order)
-    # An index comes last: what is staged is newer than every commit.
+    shape = commits.read(pipes, order)
+    roots = shape.roots
     distinct = list(
         dict.fromkeys(
             [*(roots[each] for each in order if each not in state.untracked), *extra_roots]
@@ -107,12 +123,15 @@ def take(
     choice = Choice(spec)
     found = inventory.take(pipes, choice)
     hot = _hot(pipes, choice, found, distinct)
-    surveyed = survey.take(pipes, distinct, hot=hot, choice=choice, inventory=found)
-    if surveyed.mixed - choice.paths:
-        spec = spec.with_paths(path.decode() for path in surveyed.mixed)
-        choice = Choice(spec)
+    history = survey.History(order, shape.parents, state.untracked, list(extra_roots))
+    surveyed = survey.take(pipes, history, choice, found)
+    final = spec.with_paths(path.decode() for path in surveyed.mixed)
+    if lfs_store and not found.pointers.keys().isdisjoint(surveyed.blobs):
+        final = final.with_stores({**dict([lfs_store]), **dict(final.stores)})
+    if final != spec:
+        spec, choice = final, Choice(final)
         hot = _hot(pipes, choice, found, distinct)
-    return Study(spec, choice, found, order, roots, hot, surveyed, distinct)
+    return Study(spec, choice, found, order, roots, hot, surveyed)
 
 
 def earlier_specs(pipes: Pipes, moving: Iterable[Ref]) -> list[Spec]:

@@ -1,35 +1,33 @@
 """Which files leave, with all their versions: the plan's facts, and the paths that need every one.
 
-Trees are read level by level, each once for each place it stands at, through one buffered pipe.
+Every version of a file was brought by some commit, so git's own comparison of each commit with its
+parents shows them all, in C; the trees are not walked a second time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from gitassets.gitpipes import CHUNK
 from gitassets.history import entries
 from gitassets.history.choice import DIRECTORY, REGULAR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gitassets.gitpipes import Pipes
     from gitassets.history.choice import Choice
-    from gitassets.history.entries import Entry
     from gitassets.history.inventory import Inventory
-
-_Level: TypeAlias = "dict[bytes, dict[bytes, int]]"
-"""By tree, then by its place: the newest root that has it there."""
 
 
 @dataclass(slots=True)
 class Survey:
-    """What was found. A root's number is its place in the list of roots: later ones are newer."""
+    """What was found. A commit's number is its place in the order, parents first."""
 
     versions: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
-    """By path, then by blob: the number of the newest root that has it there."""
+    """By path, then by blob: the number of the newest known commit that has it there."""
     refused: dict[bytes, str] = field(default_factory=dict)
     """Chosen files whose path no lockfile may name, and why; they stay in git."""
     mixed: set[bytes] = field(default_factory=set)
@@ -41,35 +39,66 @@ class Survey:
         return {blob for blobs in self.versions.values() for blob in blobs}
 
 
-def take(
-    pipes: Pipes,
-    roots: Sequence[bytes],
-    *,
-    hot: AbstractSet[bytes],
-    choice: Choice,
-    inventory: Inventory,
+class History(NamedTuple):
+    """What is surveyed."""
+
+    order: Sequence[bytes]
+    """Commits, parents first."""
+    parents: Mapping[bytes, bytes]
+    """The first parent of each commit that has one."""
+    untouched: AbstractSet[bytes] = frozenset()
+    """Commits that stay as they are."""
+    trees: Sequence[bytes] = ()
+    """Roots without a commit, those of indexes."""
+
+
+def take(pipes: Pipes, history: History, choice: Choice, inventory: Inventory) -> Survey:
+    """Find what leaves. Raises GitError."""
+    everything = _everything(pipes, history, inventory.width)
+    found = _chosen(everything, choice, inventory)
+    for path in choice.paths | found.versions.keys():
+        if path not in everything or _refusal(choice, path):
+            continue
+        known = found.versions.setdefault(path, {})
+        if len(known) < len(everything[path]):
+            found.mixed.add(path)
+            known.update(everything[path])
+    return found
+
+
+def chosen(pipes: Pipes, history: History, choice: Choice, inventory: Inventory) -> Survey:
+    """Find only what is chosen by itself, whatever else stood at its path. Raises GitError."""
+    return _chosen(_everything(pipes, history, inventory.width), choice, inventory)
+
+
+def locate(pipes: Pipes, survey: Survey, tips: Mapping[bytes, int], width: int) -> None:
+    """Let what is in the roots `tips` be known there: root by the number of its commit."""
+    folders = {
+        path[: at + 1] for path in survey.versions for at, byte in enumerate(path) if byte == 0x2F
+    }
+    for path, blob, number in _below(pipes, tips, width, folders):
+        blobs = survey.versions.get(path, {})
+        if blob in blobs:
+            blobs[blob] = max(number, blobs[blob])
+
+
+def _chosen(
+    everything: Mapping[bytes, dict[bytes, int]], choice: Choice, inventory: Inventory
 ) -> Survey:
-    """Look at `roots`, distinct and oldest first. Raises GitError."""
     found = Survey()
-    walk = _Walk(pipes, inventory.width)
-    candidates = {**inventory.large, **inventory.pointers}
-
-    def chosen(path: bytes, blob: bytes) -> bool:
-        return choice.takes(path, size=inventory.size(blob), pointer=blob in inventory.pointers)
-
-    numbered = {root: number for number, root in enumerate(roots)}
-    first = {root: number for root, number in numbered.items() if root in hot}
-    for prefix, newest, (mode, name, blob) in walk.down(
-        first, lambda place, entry: entry[2] in hot and _may_enter(found, choice, place, entry)
-    ):
-        if blob in candidates and mode in REGULAR and chosen(path := prefix + name, blob):
-            if why := choice.refusal(name):
-                if name not in _CONTROL:
-                    found.refused[path] = why
+    candidates = inventory.large.keys() | inventory.pointers.keys()
+    for path, blobs in everything.items():
+        for blob, number in blobs.items():
+            if blob not in candidates:
                 continue
-            blobs = found.versions.setdefault(path, {})
-            blobs[blob] = max(newest, blobs.get(blob, -1))
-    _complete(found, walk, numbered, choice)
+            pointer = blob in inventory.pointers
+            if not choice.takes(path, size=inventory.size(blob), pointer=pointer):
+                continue
+            if why := _refusal(choice, path):
+                if path.rpartition(b"/")[2] not in _CONTROL:
+                    found.refused[path] = why
+                break
+            found.versions.setdefault(path, {})[blob] = number
     return found
 
 
@@ -79,55 +108,75 @@ _CONTROL = frozenset(
 """They never leave, and nobody needs to be told."""
 
 
-def _may_enter(found: Survey, choice: Choice, prefix: bytes, entry: Entry) -> bool:
-    why = choice.refusal(entry[1])
-    if why:
-        found.refused.setdefault(prefix + entry[1] + b"/", why)
-    return why is None
+def _refusal(choice: Choice, path: bytes) -> str | None:
+    for name in path.split(b"/"):
+        if why := choice.refusal(name):
+            return why
+    return None
 
 
-def _complete(found: Survey, walk: _Walk, roots: Mapping[bytes, int], choice: Choice) -> None:
-    """Find the versions that are not chosen by themselves, at paths where others are."""
-    paths = choice.paths | found.versions.keys()
-    folders = {
-        path[: at + 1] for path in paths for at, byte in enumerate(path) if byte == 0x2F
-    }
-    if not paths:
-        return
-    for prefix, newest, (mode, name, blob) in walk.down(
-        roots, lambda place, entry: place + entry[1] + b"/" in folders
+def _everything(pipes: Pipes, history: History, width: int) -> dict[bytes, dict[bytes, int]]:
+    """Give every file that any commit has: by path and blob the newest commit known to have it."""
+    found: dict[bytes, dict[bytes, int]] = {}
+    numbers = {commit: number for number, commit in enumerate(history.order)}
+    for commit, path, blob, is_old in _changes(pipes, history):
+        # What a commit takes away, its parent had.
+        number = numbers[history.parents[commit] if is_old else commit]
+        blobs = found.setdefault(path, {})
+        blobs[blob] = max(number, blobs.get(blob, -1))
+    for path, blob, number in _below(
+        pipes, dict.fromkeys(history.trees, len(history.order)), width, None
     ):
-        path = prefix + name
-        if path not in paths or mode not in REGULAR or choice.refusal(name):
-            continue
-        blobs = found.versions.setdefault(path, {})
-        if blob not in blobs:
-            found.mixed.add(path)
-        blobs[blob] = max(newest, blobs.get(blob, -1))
+        blobs = found.setdefault(path, {})
+        blobs[blob] = max(number, blobs.get(blob, -1))
+    return found
 
 
-class _Walk:
-    """Goes down many trees at once."""
+def _changes(pipes: Pipes, history: History) -> Iterator[tuple[bytes, bytes, bytes, bool]]:
+    """Give commit, path and blob of all that a commit has and no parent, or the reverse (True)."""
+    arguments = ("--stdin", "-r", "-c", "--root", "-z", "--no-renames", "--no-abbrev")
+    rows = (
+        commit.hex().encode() + b"\n" for commit in history.order if commit not in history.untouched
+    )
+    with pipes.reading("diff-tree", *arguments, "--no-ext-diff", stdin=rows) as out:
+        commit = b""
+        fields = _fields(out)
+        for row in fields:
+            if not row.startswith(b":"):
+                commit = bytes.fromhex(row.decode())
+                continue
+            parents = len(row) - len(row.lstrip(b":"))
+            words = row[parents:].split(b" ")
+            path = next(fields)
+            for side in range(parents + 1):
+                if words[side] in REGULAR:
+                    blob = bytes.fromhex(words[parents + 1 + side].decode())
+                    yield commit, path, blob, side < parents
 
-    def __init__(self, pipes: Pipes, width: int) -> None:
-        self._pipes = pipes
-        self._parse = entries.parser(width)
 
-    def down(
-        self, roots: Mapping[bytes, int], enter: Callable[[bytes, Entry], bool]
-    ) -> Iterator[tuple[bytes, int, Entry]]:
-        """Give place, newest root and entry of everything in the directories that `enter` lets in."""
-        level: _Level = {root: {b"": number} for root, number in roots.items()}
-        while level:
-            below: _Level = {}
-            for tree in self._pipes.objects(level):
-                parsed = self._parse(tree.data)
-                for prefix, newest in level[tree.id].items():
-                    for entry in parsed:
-                        if entry[0] not in DIRECTORY:
-                            yield prefix, newest, entry
-                        elif enter(prefix, entry):
-                            places = below.setdefault(entry[2], {})
-                            place = prefix + entry[1] + b"/"
-                            places[place] = max(newest, places.get(place, -1))
-            level = below
+def _below(
+    pipes: Pipes, roots: Mapping[bytes, int], width: int, folders: AbstractSet[bytes] | None
+) -> Iterator[tuple[bytes, bytes, int]]:
+    """Give path, blob and number of the files in trees; `folders` are entered, None: all."""
+    parse = entries.parser(width)
+    level = {root: {b"": number} for root, number in roots.items()}
+    while level:
+        below: dict[bytes, dict[bytes, int]] = {}
+        for tree in pipes.objects(level):
+            for mode, name, blob in parse(tree.data):
+                for prefix, number in level[tree.id].items():
+                    place = prefix + name + b"/"
+                    if mode in REGULAR:
+                        yield prefix + name, blob, number
+                    elif mode in DIRECTORY and (folders is None or place in folders):
+                        places = below.setdefault(blob, {})
+                        places[place] = max(number, places.get(place, -1))
+        level = below
+
+
+def _fields(out: IO[bytes]) -> Iterator[bytes]:
+    """Cut at NUL."""
+    rest = b""
+    while piece := out.read(CHUNK):
+        *whole, rest = (rest + piece).split(b"\0")
+        yield from whole

@@ -104,9 +104,7 @@ def resume(pipes: Pipes, state: Path) -> list[str] | None:
             now[update.name] = bytes.fromhex(out.decode()) if out else b""
     left = [update for update in switch.updates if now[update.name] == update.old]
     foreign = [
-        update.name
-        for update in switch.updates
-        if now[update.name] not in (update.old, update.new)
+        update.name for update in switch.updates if now[update.name] not in (update.old, update.new)
     ]
     _unlock_refs(pipes, state, switch.updates)
     refs.transact(pipes, left)
@@ -215,7 +213,10 @@ def _read(state: Path) -> tuple[bool, Switch]:
         raise HistoryError(f"'{state / PAGE}' is damaged", hint="git assets migrate undo")
     page = json.loads(data)
     switch = Switch(
-        [Update(name, bytes.fromhex(old), bytes.fromhex(new)) for name, old, new in page["updates"]],
+        [
+            Update(name, bytes.fromhex(old), bytes.fromhex(new))
+            for name, old, new in page["updates"]
+        ],
         [Entry(**entry) for entry in page["stash_before"]],
         [Entry(**entry) for entry in page["stash_after"]],
         [IndexSwap(Path(index), Path(prepared)) for index, prepared in page["indexes"]],

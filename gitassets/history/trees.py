@@ -7,7 +7,7 @@ where it stands. Entries that do not change are copied as they are, whatever the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from gitassets import ignore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from gitassets.history.choice import Choice
-    from gitassets.history.entries import Entry
+    from gitassets.history.entries import Edit, Entry
     from gitassets.history.inventory import Inventory
 
 IGNORE: Final = b".gitignore"
@@ -48,7 +48,8 @@ class Facts:
     """By blob: the last two lines of its lockfile entry, size and sha256."""
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Node:
     """What became of a tree."""
 
     id: bytes | None
@@ -66,12 +67,22 @@ class Node(NamedTuple):
 
 
 class Content(NamedTuple):
-    """A directory's entries after the walk, before they are written."""
+    """A directory after the walk, before it is written."""
 
+    data: bytes
+    """As it was."""
     entries: list[Entry]
-    edits: dict[bytes, Entry | None]
+    edits: dict[bytes, Edit]
     node: Node
     """Without an id."""
+
+    def entry(self, name: bytes) -> Entry | None:
+        """Give the first entry of a name as it was, or None."""
+        return entries.named(self.data, self.entries, name)
+
+    def put(self, mode: bytes, name: bytes, blob: bytes) -> None:
+        """Let a file be in it."""
+        self.edits[name] = (self.entry(name), (mode, name, blob))
 
 
 class TreeRewriter:
@@ -93,6 +104,8 @@ class TreeRewriter:
             path[: at + 1] for path in excluded for at, byte in enumerate(path) if byte == 0x2F
         } | ({b""} if excluded else set())
         self._parse = entries.parser(facts.inventory.width)
+        self._ids = facts.hot | facts.tails.keys()
+        self._names = _names_below(facts.choice.paths | excluded)
         self._nodes: dict[tuple[bytes, bytes | None], Node] = {}
         self._attributes: dict[bytes, bytes | None] = {}
 
@@ -104,56 +117,18 @@ class TreeRewriter:
         """Walk one directory and everything below it."""
         data = self._read(tree)
         found = self._parse(data)
-        edits: dict[bytes, Entry | None] = {}
-        lock: list[bytes | tuple[bytes, Rope]] = []
-        pending: list[bytes | tuple[bytes, Rope]] = []
-        names: list[bytes] = []
-        count = longest = 0
-        twins = False
-        hot, candidates = self._facts.hot, self._facts.tails
-        # Where the place matters, names do; elsewhere an id tells all.
-        placed = prefix is not None
-        for entry in found:
+        walk = _Walk()
+        for entry in self._interesting(found, prefix):
             mode, name, blob = entry
-            if not (placed or blob in hot or blob in candidates):
-                continue
             if mode in DIRECTORY:
                 node = self._below(blob, name, prefix)
-                if node is None:
-                    continue
-                if node.id != blob:
-                    edits[name] = None if node.id is None else (mode, name, node.id)
-                if not node.lock:
-                    continue
-                lock.append((name + b"/", node.lock))
-                if node.pending:
-                    pending.append((_escaped(name) + b"/", node.pending))
-                count += node.count
-                longest = max(longest, len(name) + 1 + node.longest)
-                twins = twins or node.twins
+                if node is not None:
+                    walk.directory(entry, node)
             elif mode in REGULAR and self._takes(prefix, name, blob):
-                edits[name] = None
-                flag = b"executable = true\n" if mode == b"100755" else b""
-                lock.append(
-                    b'\n[asset."%s%s"]\n%s%s' % (MARK, name, flag, self._facts.tails[blob])
-                )
-                pending.append(b"/%s%s\n" % (MARK, _escaped(name)))
-                count += 1
-                longest = max(longest, len(name))
-            else:
-                continue
-            names.append(name)
+                walk.asset(entry, self._facts.tails[blob])
         if self._facts.choice.spec.leaves_lfs and b" .gitattributes\0" in data:
-            self._clean(found, edits)
-        node = Node(
-            None,
-            Rope(tuple(lock)) if lock else None,
-            Rope(tuple(pending)) if pending else None,
-            count,
-            longest,
-            twins or _has_twins(names),
-        )
-        return Content(found, edits, node)
+            self._clean(found, walk.edits)
+        return Content(data, found, walk.edits, walk.node())
 
     def node(self, tree: bytes, prefix: bytes | None) -> Node:
         """Rewrite a directory below the root; `prefix` is its path, or None where it is not known."""
@@ -162,12 +137,13 @@ class TreeRewriter:
             return self._nodes[key]
         content = self.content(tree, prefix)
         node = content.node
-        if node.pending and (target := self._ignore_file(content.entries)):
+        target = content.entry(IGNORE) if node.pending else None
+        # git does not follow a symlink of this name.
+        if node.pending and target and target[0] in REGULAR:
             new = self.with_lines(self._read(target[2]), node.pending)
-            blob = self._sink.add(b"blob", new, IGNORE)
-            content.edits[IGNORE] = (target[0], IGNORE, blob)
-            node = node._replace(pending=None)
-        node = node._replace(id=self.write(tree, content, prefix or b""))
+            content.put(target[0], IGNORE, self._sink.add(b"blob", new, IGNORE))
+            node = replace(node, pending=None)
+        node = replace(node, id=self.write(tree, content, prefix or b""))
         self._nodes[key] = node
         return node
 
@@ -175,8 +151,8 @@ class TreeRewriter:
         """Write the tree of `content`, and give its id; None when it is empty."""
         if not content.edits:
             return tree
-        kept = entries.edited(content.entries, content.edits)
-        return self._sink.add(b"tree", entries.joined(kept), path) if kept else None
+        data = entries.edited(content.data, content.entries, content.edits)
+        return self._sink.add(b"tree", data, path) if data else None
 
     def with_lines(self, data: bytes, pending: Rope) -> bytes:
         """Give a `.gitignore` with the pending lines, exactly as `ignore.updated` writes it."""
@@ -189,6 +165,13 @@ class TreeRewriter:
         if data and not data.endswith(b"\n"):
             data += b"\n"
         return b"%s%s\n%s\n%s\n" % (data, begin, b"\n".join(sorted(lines)), ignore.END.encode())
+
+    def _interesting(self, found: list[Entry], prefix: bytes | None) -> list[Entry]:
+        """Give the entries that may change: by their ids, and by name where the spec names places."""
+        ids = self._ids
+        if not (names := self._names.get(prefix)):
+            return [entry for entry in found if entry[2] in ids]
+        return [entry for entry in found if entry[2] in ids or entry[1] in names]
 
     def _below(self, tree: bytes, name: bytes, prefix: bytes | None) -> Node | None:
         """Rewrite a subdirectory; None when nothing in it can change."""
@@ -214,7 +197,7 @@ class TreeRewriter:
             and path not in self._excluded
         )
 
-    def _clean(self, found: list[Entry], edits: dict[bytes, Entry | None]) -> None:
+    def _clean(self, found: list[Entry], edits: dict[bytes, Edit]) -> None:
         """Take LFS out of the `.gitattributes` of one directory."""
         for mode, name, blob in found:
             if name != ATTRIBUTES or mode not in REGULAR:
@@ -223,19 +206,77 @@ class TreeRewriter:
                 data = self._read(blob)
                 new = attributes.without_lfs(data)
                 self._attributes[blob] = (
-                    blob if new == data else self._sink.add(b"blob", new, ATTRIBUTES) if new else None
+                    blob
+                    if new == data
+                    else self._sink.add(b"blob", new, ATTRIBUTES)
+                    if new
+                    else None
                 )
             after = self._attributes[blob]
             if after != blob:
-                edits[name] = None if after is None else (mode, name, after)
+                edits[name] = (
+                    (mode, name, blob),
+                    None if after is None else (mode, name, after),
+                )
 
-    @staticmethod
-    def _ignore_file(found: list[Entry]) -> Entry | None:
-        """Give the `.gitignore` that git reads: not a symlink, which it does not follow."""
-        for entry in found:
-            if entry[1] == IGNORE and entry[0] in REGULAR:
-                return entry
-        return None
+
+class _Walk:
+    """Gathers what a directory's entries become."""
+
+    def __init__(self) -> None:
+        self.edits: dict[bytes, Edit] = {}
+        self._lock: list[bytes | tuple[bytes, Rope]] = []
+        self._pending: list[bytes | tuple[bytes, Rope]] = []
+        self._names: list[bytes] = []
+        self._count = self._longest = 0
+        self._twins = False
+
+    def directory(self, entry: Entry, node: Node) -> None:
+        """Take a subdirectory that was rewritten."""
+        mode, name, tree = entry
+        if node.id != tree:
+            self.edits[name] = (entry, None if node.id is None else (mode, name, node.id))
+        if node.lock:
+            self._lock.append((name + b"/", node.lock))
+            self._names.append(name)
+            self._count += node.count
+            self._longest = max(self._longest, len(name) + 1 + node.longest)
+            self._twins = self._twins or node.twins
+        if node.pending:
+            self._pending.append((_escaped(name) + b"/", node.pending))
+
+    def asset(self, entry: Entry, tail: bytes) -> None:
+        """Take a file that leaves."""
+        mode, name, _ = entry
+        self.edits[name] = (entry, None)
+        flag = b"executable = true\n" if mode == b"100755" else b""
+        self._lock.append(b'\n[asset."%s%s"]\n%s%s' % (MARK, name, flag, tail))
+        self._pending.append(b"/%s%s\n" % (MARK, _escaped(name)))
+        self._names.append(name)
+        self._count += 1
+        self._longest = max(self._longest, len(name))
+
+    def node(self) -> Node:
+        """Give what the directory is, without an id."""
+        return Node(
+            None,
+            Rope(tuple(self._lock)) if self._lock else None,
+            Rope(tuple(self._pending)) if self._pending else None,
+            self._count,
+            self._longest,
+            self._twins or _has_twins(self._names),
+        )
+
+
+def _names_below(paths: AbstractSet[bytes]) -> dict[bytes | None, set[bytes]]:
+    """Give for every directory on the way to `paths` the names that lead on."""
+    found: dict[bytes | None, set[bytes]] = {}
+    for path in paths:
+        prefix = b""
+        for name in path.split(b"/"):
+            found.setdefault(prefix, set()).add(name)
+            prefix += name + b"/"
+    return found
 
 
 def _escaped(name: bytes) -> bytes:
