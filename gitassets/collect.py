@@ -68,7 +68,7 @@ def _lockfiles(clone: Clone) -> Iterator[Lockfile]:
     texts = []
     with suppress(OSError):
         texts.append((top / git.LOCKFILE).read_bytes())
-    with suppress(AssetsError):
+    with suppress(AssetsError), git.elsewhere():
         texts += git.lockfiles(["HEAD"], cwd=top).values()
     for text in texts:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from gitassets.errors import GitError, NotARepository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LOCKFILE = "assets.lock.toml"
 
@@ -27,6 +28,10 @@ _SEALED = (
     "-c", "core.pager=cat",
     "-c", "core.quotePath=false",
 )  # fmt: skip
+_PLACES = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+)  # fmt: skip
+"""Variables that name a place of one repository."""
 _TIMEOUT = 600.0
 """Seconds; a git command of ours that takes longer hangs."""
 
@@ -89,7 +94,7 @@ def _start(
         cwd=cwd,
         timeout=_TIMEOUT,
         env={
-            **os.environ,
+            **_environment(cwd),
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_NO_LAZY_FETCH": "1",
@@ -98,6 +103,28 @@ def _start(
             **(extra or {}),
         },
     )
+
+
+def _environment(cwd: Path | None) -> dict[str, str]:
+    """The caller's, with what `git --git-dir=x` left relative made absolute before we move."""
+    found = dict(os.environ)
+    for name in _PLACES if cwd else ():
+        if name in found:
+            found[name] = os.path.abspath(found[name])  # noqa: PTH100 - no symlink is resolved
+    return found
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Let git find other repositories meanwhile: without it GIT_DIR would beat any directory.
+
+    githooks(5) gives this recipe; the names are those of `git rev-parse --local-env-vars`.
+    """
+    kept = {name: os.environ.pop(name) for name in _PLACES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def locate() -> Place:
@@ -196,77 +223,6 @@ def refs() -> list[str]:
     out = run("for-each-ref", "--format=%(refname)").decode().split("\n")
     heads = run("worktree", "list", "--porcelain", "-z").decode(errors="replace").split("\0")
     return [ref for ref in out if ref] + [row[5:] for row in heads if row.startswith("HEAD ")]
-
-
-def tracked(paths: Iterable[str], place: Place) -> set[str]:
-    """Which of `paths` git tracks: as a file, or as a directory that holds one."""
-    wanted = list(paths)
-    if not wanted or not place.git_dir:
-        return set()
-    few = len(wanted) <= 200
-    asked = [f":(top,literal){path}" for path in wanted] if few else []
-    out = run("ls-files", "-z", "--full-name", "--", *asked, cwd=place.top)
-    listed = set(out.decode(errors="surrogateescape").split("\0")[:-1])
-    found = listed.intersection(wanted)
-    for path in listed - found:
-        while "/" in path:
-            path = path.rpartition("/")[0]  # noqa: PLW2901 - walking up
-            found.add(path)
-    return found.intersection(wanted)
-
-
-def matching(pathspecs: Sequence[str], paths: Sequence[str], place: Place) -> set[str]:
-    """Which of `paths` git's own pathspecs choose, seen from the user's directory.
-
-    git matches them in a throw-away index, so that magic and prefixes are exactly its own. Raises
-    GitError, with git's own words, for a pathspec that matches nothing.
-    """
-    import tempfile  # noqa: PLC0415 - only for pathspecs
-
-    empty = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-    with tempfile.TemporaryDirectory(prefix="git-assets-") as directory:
-        index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
-        where = (
-            {}
-            if place.git_dir
-            else {"GIT_DIR": str(Path(directory, "git")), "GIT_WORK_TREE": str(place.top)}
-        )
-        if not place.git_dir:
-            run("init", "--quiet", "--bare", where["GIT_DIR"])
-        width = (
-            64
-            if place.git_dir and run("rev-parse", "--show-object-format").strip() == b"sha256"
-            else 40
-        )
-        blob = empty.ljust(width, "0")
-        rows = "".join(f"100644 {blob} 0\t{path}\0" for path in paths).encode()
-        run(
-            "update-index",
-            "-z",
-            "--index-info",
-            stdin=rows,
-            extra={**where, **index},
-            cwd=place.top,
-        )
-        out = run(
-            "ls-files", "-z", "--full-name", "--error-unmatch", "--", *pathspecs,
-            extra={**where, **index},
-        )  # fmt: skip
-    return set(out.decode().split("\0")[:-1])
-
-
-def ignored(paths: Iterable[str], top: Path) -> set[str]:
-    """Which of `paths` git ignores, judged by git."""
-    asked = "".join(f"{path}\0" for path in paths).encode()
-    if not asked:
-        return set()
-    out = run("check-ignore", "--no-index", "--stdin", "-z", stdin=asked, cwd=top, ok=(0, 1))
-    return set(out.decode().split("\0")[:-1])
-
-
-def untrack(paths: Sequence[str], top: Path) -> None:
-    """Take `paths` out of the index; the files stay where they are."""
-    run("rm", "--cached", "--quiet", "--", *(f":(top,literal){path}" for path in paths), cwd=top)
 
 
 def default_branch() -> str | None:

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING
 
-from gitassets import git
+from gitassets import gitpaths
 from gitassets.errors import GitError, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def select(lockfile: Lockfile, place: Place, arguments: argparse.Namespace) -> l
 
 def _by_pathspec(pathspecs: Sequence[str], paths: list[str], place: Place) -> set[str]:
     try:
-        return git.matching(pathspecs, paths, place)
+        return gitpaths.matching(pathspecs, paths, place)
     except GitError as error:
         found = re.search(r"pathspec '(.*)' did not match", error.stderr)
         what = f"pathspec '{found[1]}' matches no asset" if found else str(error)

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gitassets import changes, config, git, lockfile
+from gitassets import changes, config, git, gitpaths, lockfile
 from gitassets.beneath import Root
 from gitassets.changes import Change
 from gitassets.errors import LockfileError
@@ -139,7 +139,7 @@ def _going(context: Context, gone: Iterable[str]) -> _Going:
     tree, found = context.tree, _Going([], [])
     known = [path for path in gone if path in tree.records]
     unmodified: dict[AssetPath, tuple[Digest, int]] = {}
-    tracked = git.tracked([path for path in known if tree.root.stat(path)], tree.place)
+    tracked = gitpaths.tracked([path for path in known if tree.root.stat(path)], tree.place)
     for path in known:
         facts, record = tree.root.stat(path), tree.records[path]
         if facts is None or path in tracked:

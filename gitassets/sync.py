@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gitassets import git, plan
+from gitassets import gitpaths, plan
 from gitassets.applied import Record
 from gitassets.errors import AssetsError, NoSpace
 from gitassets.model import Outcome, Signature, Status
@@ -62,7 +62,7 @@ class Sync:
         seen = observe(self.tree, assets, self._cache / "sha256")
         wrong = [row.asset for row in seen if row.state is not State.RIGHT]
         if wrong:
-            tracked = git.tracked([asset.path for asset in wrong], self.tree.place)
+            tracked = gitpaths.tracked([asset.path for asset in wrong], self.tree.place)
             seen = [
                 row
                 if row.asset.path not in tracked

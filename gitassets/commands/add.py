@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitassets import acquire, advice, git
+from gitassets import acquire, advice, gitpaths
 from gitassets.applied import Record
 from gitassets.console import human
 from gitassets.errors import AssetsError, Blocked, TransferError, UsageError
@@ -69,8 +69,8 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     context.tree.save_lockfile(new)
     paths = [asset.path for asset in merged]
     written = context.tree.update_ignores(add=paths)
-    if tracked := sorted(git.tracked(paths, context.place)):
-        git.untrack(tracked, context.place.top)
+    if tracked := sorted(gitpaths.tracked(paths, context.place)):
+        gitpaths.untrack(tracked, context.place.top)
     context.sync.remember(new)
     context.announce(record=True)
     if arguments.json:

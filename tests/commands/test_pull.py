@@ -401,3 +401,15 @@ def test_a_full_disk_is_told_before_the_first_byte(repo, server, cli):
     repo.lock({"x.bin": huge})
     result = cli("pull", cwd=repo.path, check=128)
     assert "not enough space" in result.stderr and server.log == []
+
+
+def test_a_relative_git_dir_of_the_caller(repo, server, cli, tmp_path):
+    """`git --git-dir=x --work-tree=y assets` leaves both relative to where it was typed."""
+    repo.lock({"sub/x.bin": entry(server, 1000, "m")})
+    done = subprocess.run(
+        ["git", "--git-dir=repo/.git", "--work-tree=repo", "assets", "pull"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert repo.read("sub/x.bin") == content("m", 0, 1000)
+    assert (repo.path / ".git/assets/applied").exists()
