@@ -145,17 +145,28 @@ class Transfer:
         if task in self._open:
             return self._open.pop(task)
         staging = self._store.stage(want.digest, want.size)
+        if self._brought(want):
+            if staging:
+                staging.discard()
+            self._out.there(task)
+            return None
         if staging is None:
-            if want.digest in self._store.present({want.digest: want.size}):
-                self._out.there(task)
-            else:
-                self._lanes[task.lane].put(task, _BUSY)
+            self._lanes[task.lane].put(task, _BUSY)
             return None
         have = want.size - sum(end - start for start, end in staging.missing())
         task.doubtful = task.doubtful or have > 0
         staging.on_bytes = lambda count: self._progress.advanced(want.name, count)
         self._progress.started(want.name, want.size, have)
         return staging
+
+    def _brought(self, want: Want) -> bool:
+        """Tell whether another process has brought it since this run looked.
+
+        To be asked when the staging file is held, or known to be held: whoever had it gave the
+        object its name before.
+        """
+        there = self._store.object_path(want.digest).exists()
+        return there and want.digest in self._store.present({want.digest: want.size})
 
     # What an engine says
 
