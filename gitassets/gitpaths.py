@@ -1,4 +1,4 @@
-"""What git says about paths: tracked, ignored, chosen by a pathspec. git decides, nobody here does."""
+"""What git says about paths: tracked, ignored, chosen by a pathspec. Nobody here decides it."""
 
 from __future__ import annotations
 
