@@ -158,9 +158,7 @@ HOOK = Setting(
     "assets.hook", "fetch", one_of("fetch", "verify", "off"), None,
     "what a branch switch does: fetch, verify (no network) or off",
 )  # fmt: skip
-HOOK_LIMIT = Setting(
-    "assets.hookLimit", 2**30, size, None, "bytes that one hook downloads at most"
-)
+HOOK_LIMIT = Setting("assets.hookLimit", 2**30, size, None, "bytes that one hook downloads at most")
 HOOK_STRICT = Setting(
     "assets.hookStrict", False, flag, None, "let git report a hook that could not bring everything"
 )
@@ -192,7 +190,10 @@ class Config:
         try:
             return setting.read(text)
         except ValueError as error:
-            raise ConfigError(name, text, str(error)) from error
+            bad = ConfigError(name, text, str(error))
+            if name == setting.environment:
+                bad.hint = f"unset {name}"
+            raise bad from error
 
     def found(self, setting: Setting[Any]) -> tuple[str, str | None]:
         """Where the setting's text stands, and the text; None when nobody set it."""
@@ -203,7 +204,11 @@ class Config:
 
     def values(self, key: str) -> list[str]:
         """Every value of a key that may be repeated, in git's order."""
-        return [value or "true" for name, value in self.rows if name.lower() == key.lower()]
+        return [
+            "true" if value is None else value
+            for name, value in self.rows
+            if name.lower() == key.lower()
+        ]
 
     def cache_dir(self) -> Path:
         """The cache's place, absolute."""
