@@ -70,13 +70,15 @@ def matching(pathspecs: Sequence[str], paths: Sequence[str], place: Place) -> se
     return set(out.decode().split("\0")[:-1])
 
 
-def ignored(paths: Iterable[str], top: Path) -> set[str]:
-    """Which of `paths` git ignores, judged by git."""
-    asked = "".join(f"{path}\0" for path in paths).encode()
-    if not asked:
+def not_ignored(paths: Iterable[str], place: Place) -> set[str]:
+    """Which of `paths` git would offer to commit; none where there is no repository."""
+    wanted = set(paths)
+    if not wanted or not place.git_dir:
         return set()
-    out = git.run("check-ignore", "--no-index", "--stdin", "-z", stdin=asked, cwd=top, ok=(0, 1))
-    return set(out.decode().split("\0")[:-1])
+    asked = "".join(f"{path}\0" for path in wanted).encode()
+    words = ("check-ignore", "--no-index", "--stdin", "-z")
+    out = git.run(*words, stdin=asked, cwd=place.top, ok=(0, 1))
+    return wanted.difference(out.decode().split("\0"))
 
 
 def untrack(paths: Sequence[str], top: Path) -> None:

@@ -92,6 +92,11 @@ def _tell(context: Context, assets: Sequence[Asset], written: Sequence[str]) -> 
                 f"only this cache has '{each.path}': nobody else can pull it yet",
                 hint=f"git assets set {each.path} --url URL",
             )
+    for path in sorted(gitpaths.not_ignored([asset.path for asset in assets], context.place)):
+        context.console.warning(
+            f"git does not ignore '{path}': a rule after ours says otherwise",
+            hint=f"git check-ignore --verbose --no-index {path}",
+        )
     subject = f"Pin {advice.names([asset.path for asset in assets])}"
     context.console.say(advice.commit(written, subject))
 

@@ -241,3 +241,10 @@ def test_everything_that_aria2c_needs_is_optional(project, server, cli, tmp_path
     cli("add", server.blob(20 * 2**20, "x", name="x.bin"), cwd=project.path, env=env)
     (project.path / "x.bin").unlink()
     assert "aria2c" in cli("pull", "--engine", "aria2c", cwd=project.path, env=env, check=129).stderr
+
+
+def test_a_rule_that_beats_ours_is_told(project, server, cli):
+    """A directory that is ignored and taken back by a later line: ours still stands last there."""
+    project.write(".gitignore", "# git assets: begin (managed, do not edit)\n# git assets: end\n!/x.bin\n")
+    result = cli("add", server.blob(5, "x", name="x.bin"), cwd=project.path)
+    assert "git does not ignore 'x.bin'" in result.stderr
