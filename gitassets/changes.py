@@ -44,21 +44,39 @@ def between(old: bytes, new: bytes) -> Change | None:
     # Without strings of several lines, a line that looks like a header is one (TOML 1.0).
     if b"'''" in old or b'"""' in old:
         return None
-    head, *blocks = new.split(_HEADER)
+    head, *after = new.split(_HEADER)
     before = old.split(_HEADER)[1:]
-    known = set(before)
-    names = [block.partition(_NAME_END)[0] for block in blocks]
-    ascending = all(one < two for one, two in pairwise(names))
-    changed = [block for block in blocks if block not in known]
     try:
-        part = _HEADER.join((head, *changed))
-        read = lockfile.read_canonical(part) if ascending and len(blocks) <= MAX_ASSETS else None
-        if read is None:
-            return None
-        missing = dict.fromkeys(block.partition(_NAME_END)[0] for block in before)
-        check_together(dict.fromkeys(name.decode() for name in names))
-        gone = tuple(name.decode() for name in missing.keys() - set(names))
-    except (AssetsError, UnicodeDecodeError):
+        changed, gone = _same_names(before, after) or _other_names(before, after)
+        read = lockfile.read_canonical(_HEADER.join((head, *changed)))
+    except (AssetsError, ValueError):
+        return None
+    if read is None:
         return None
     digests = tuple(str.__new__(Digest, found.decode()) for found in _SHA256.findall(new))
-    return Change(read, tuple(sorted(gone)), digests)
+    return Change(read, gone, digests)
+
+
+def _same_names(
+    before: list[bytes], after: list[bytes]
+) -> tuple[list[bytes], tuple[str, ...]] | None:
+    """Compare two texts with the same paths; None when they have not."""
+    pairs = [(one, two) for one, two in zip(before, after, strict=False) if one != two]
+    if len(before) != len(after) or any(_name(one) != _name(two) for one, two in pairs):
+        return None
+    return [two for _, two in pairs], ()
+
+
+def _other_names(before: list[bytes], after: list[bytes]) -> tuple[list[bytes], tuple[str, ...]]:
+    """Compare any two texts. Raises UnsafePath, ValueError when the new paths break a rule."""
+    names = [_name(block) for block in after]
+    if len(names) > MAX_ASSETS or any(one >= two for one, two in pairwise(names)):
+        raise ValueError("too many, or not in the order of canonical text")
+    check_together(dict.fromkeys(name.decode() for name in names))
+    known, kept = set(before), set(names)
+    gone = (name for block in before if (name := _name(block)) not in kept)
+    return [block for block in after if block not in known], tuple(name.decode() for name in gone)
+
+
+def _name(block: bytes) -> bytes:
+    return block.partition(_NAME_END)[0]

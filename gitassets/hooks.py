@@ -21,7 +21,7 @@ from gitassets.errors import AssetsError, Blocked
 from gitassets.hookscript import EARLIER, EVENTS, GUARDS, SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from gitassets.managers import Owner
 
@@ -246,24 +246,9 @@ def _holds_block(path: Path) -> bool:
         return False
 
 
-def asleep(settings: Mapping[str, str], current: Path) -> str | None:
-    """Say why hooks that were installed do not run any more; None when they do, or never did.
-
-    `settings` are the `assets.*` keys by lower-case name, `current` is where git looks for hooks.
-    """
-    installed = settings.get("assets.hookdirectory")
-    if not installed or settings.get("assets.hook") == "off":
-        return None
-    if all(_holds_block(Path(installed, event)) for event in EVENTS):
-        if os.path.realpath(installed) == os.path.realpath(current) or _by_config(installed):
-            return None
-        return f"git looks for hooks in '{current}' now (core.hooksPath), ours are in '{installed}'"
-    return f"the hooks of git assets in '{installed}' are gone or were replaced"
-
-
-def _by_config(installed: str) -> bool:
-    """Tell whether git finds these scripts through `hook.<name>.command`."""
-    return Path(installed).parent.name in {"assets", "git-assets"}
+def alive(directory: Path) -> bool:
+    """Tell whether every event's script is still in place."""
+    return all(_holds_block(directory / event) for event in EVENTS)
 
 
 def _cannot(directory: Path, error: Exception, state: str = "nothing was changed") -> AssetsError:

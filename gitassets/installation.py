@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gitassets import gitstate, hooks, hookscript
+from gitassets import config, gitstate, hooks, hookscript
 from gitassets.hookscript import EVENTS, GUARDS
 from gitassets.managers import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitassets.config import Config
     from gitassets.git import Place
 
 Rows = tuple[tuple[str, str], ...]
@@ -109,6 +110,20 @@ def forget(scope: Literal["--local", "--global"]) -> None:
         keys.append("init.templateDir")
     sections = [MERGE, *(f"hook.gitassets-{event}" for event in EVENTS + GUARDS)]
     gitstate.unset(keys, sections, scope)
+
+
+def asleep(settings: Config, place: Place) -> str | None:
+    """Say why hooks that were installed in this clone do not run any more; None when they do."""
+    installed = settings.values("assets.hookDirectory")
+    if not installed or settings.values(config.HOOK.key)[-1:] == ["off"]:
+        return None
+    where = Path(installed[-1])
+    if not hooks.alive(where):
+        return f"the hooks of git assets in '{where}' are gone or were replaced"
+    current = gitstate.hooks_directory(place)
+    if where == config_directory(place) or current.resolve() == where.resolve():
+        return None
+    return f"git looks for hooks in '{current}' now (core.hooksPath); ours are in '{where}'"
 
 
 def _rows(mode: str | None) -> Rows:

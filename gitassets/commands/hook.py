@@ -6,11 +6,12 @@ guards against acting twice stand in one place.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitassets import config, guard, hookscript, switch, terminal
+from gitassets import config, hookscript, switch, terminal
 from gitassets.console import human, plural
 from gitassets.errors import AssetsError
 from gitassets.urls import redacted
@@ -50,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Act on the event: 0, or `hookscript.REFUSED` when git is to see a failure."""
     if not arguments.decided:
-        hookscript.execute(arguments.event, arguments.arguments, context.place.top)
+        given = arguments.arguments or _framework(arguments.event)
+        hookscript.execute(arguments.event, given, context.place.top)
     if not sys.stderr.isatty():
         arguments.progress = "never"
     context.policy.explicit = False
@@ -67,6 +69,13 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         say(f"git assets: {redacted(str(error))}{hint}")
         return hookscript.REFUSED if _strict(context) else 0
     return 0
+
+
+def _framework(event: str) -> list[str]:
+    """What pre-commit says in the environment instead of arguments (pre-commit.com, "hooks")."""
+    names = ("PRE_COMMIT_FROM_REF", "PRE_COMMIT_TO_REF", "PRE_COMMIT_CHECKOUT_TYPE")
+    found = [os.environ.get(name, "") for name in names]
+    return found if event == "post-checkout" and all(found) else []
 
 
 def _follow(context: Context, event: str) -> int:
@@ -113,8 +122,6 @@ def _more_to_come() -> bool:
 
 
 def _parent_words() -> Sequence[str]:
-    import os  # noqa: PLC0415 - for one event alone
-
     try:
         number = int(os.environ.get("GIT_ASSETS_PARENT", ""))
         words = Path(f"/proc/{number}/cmdline").read_bytes().decode(errors="replace").split("\0")
@@ -124,6 +131,8 @@ def _parent_words() -> Sequence[str]:
 
 
 def _guard(context: Context, event: str) -> int:
+    from gitassets import guard  # noqa: PLC0415 - the other events need none of it
+
     if event == "pre-commit":
         objections = list(guard.commit(context.config.get(config.GUARD_ABOVE)))
     else:

@@ -37,6 +37,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     elif created or attributes:
         context.console.answer(f"wrote {LOCKFILE}" if created else "wrote .gitattributes")
         context.console.say(f"next: git add {LOCKFILE} .gitattributes && git commit")
+        context.console.say("and: git assets install, so that git brings the assets of a branch")
     else:
         context.console.answer(f"{LOCKFILE} is there already; nothing to do")
     return 0

@@ -55,7 +55,17 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         context.console.json("pull", document)
     else:
         report.finish(context.console, outcomes, time.monotonic() - begun)
+    _notice_hooks(context)
     return 1 if any(each.status is Status.FAILED for each in outcomes) else 0
+
+
+def _notice_hooks(context: Context) -> None:
+    """Say so when hooks that were installed here do not run any more."""
+    if context.config.values("assets.hookDirectory"):
+        from gitassets import installation  # noqa: PLC0415 - most clones need none of it
+
+        if why := installation.asleep(context.config, context.place):
+            context.console.warning(why, hint="git assets install")
 
 
 def _apply(context: Context, todo: Plan) -> list[Outcome]:
