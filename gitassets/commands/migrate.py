@@ -1,4 +1,4 @@
-"""`git assets migrate`: off LFS, or large files out of history, and every old commit still works."""
+"""`git assets migrate`: off LFS, or large files out of history; every old commit still works."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitassets import config, migration_report
+from gitassets import config, migration_after, migration_report
 from gitassets.errors import HistoryError, UsageError
 from gitassets.history import (
-    backup, destination, info, lfs_objects, lfs_server, migration, place, plan, switch, verify,
+    backup,
+    destination,
+    info,
+    lfs_objects,
+    lfs_server,
+    migration,
+    place,
+    plan,
+    verify,
 )  # fmt: skip
 from gitassets.history.spec import DEFAULT_ABOVE, Rule, Spec
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from gitassets.context import Context
     from gitassets.history.harvest import Content
@@ -26,14 +35,20 @@ EXAMPLES = """examples:
   git assets migrate                             what is in LFS, and files from 5 MiB on
   git assets migrate --above 500kB --to /srv/assets --yes
   git assets migrate verify                      compare old and new history once more
+  git assets migrate adopt origin                follow somebody else's migration
+  git assets migrate undo                        take it back
+  git assets migrate finalize                    free the space; nothing can be undone then
 """
 
-ACTIONS = ("info", "verify")
+ACTIONS = ("info", "verify", "adopt", "undo", "finalize")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("action", nargs="?", choices=ACTIONS, help="something else than to migrate")
+    parser.add_argument(
+        "remote", nargs="?", help="adopt: the remote that has the new history (origin)"
+    )
     parser.add_argument("--lfs", action="store_true", help="what is in Git LFS")
     parser.add_argument(
         "--above", metavar="SIZE", help="files that were this large, or larger, in any version"
@@ -60,21 +75,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Migrate, or do what the action says."""
+    if arguments.remote and arguments.action != "adopt":
+        raise UsageError(f"migrate {arguments.action} takes no remote")
     pipes, main = place.find()
     job = migration.Job(pipes, main, Spec(()), say=context.console.say)
-    if arguments.action == "info":
-        above = config.size(arguments.above) if arguments.above else 100 * 1024
-        found = info.take(pipes, main, above)
-        migration_report.info(context.console, found, as_json=arguments.json)
-        return 0
-    if arguments.action == "verify":
-        return _verify(context, job, arguments)
+    actions = {
+        "info": _info,
+        "verify": _verify,
+        "adopt": _adopt,
+        "undo": migration_after.take_back,
+        "finalize": migration_after.end,
+    }
+    if arguments.action:
+        return actions[arguments.action](context, job, arguments)
     job.spec = _spec(arguments)
     job.refs = _refs(job, arguments.refs)
     job.lfs_store = lfs_server.table(pipes) if "lfs" not in _stores(arguments) else None
     if arguments.dry_run:
         return _plan(context, job, arguments)
     return _migrate(context, job, arguments)
+
+
+def _info(context: Context, job: migration.Job, arguments: argparse.Namespace) -> int:
+    above = config.size(arguments.above) if arguments.above else 100 * 1024
+    found = info.take(job.pipes, job.main, above)
+    migration_report.info(context.console, found, as_json=arguments.json)
+    return 0
+
+
+def _adopt(context: Context, job: migration.Job, arguments: argparse.Namespace) -> int:
+    return migration_after.follow(context, job, arguments, _keeper(context, job, set()))
 
 
 def _plan(context: Context, job: migration.Job, arguments: argparse.Namespace) -> int:
@@ -86,33 +116,40 @@ def _plan(context: Context, job: migration.Job, arguments: argparse.Namespace) -
 
 def _migrate(context: Context, job: migration.Job, arguments: argparse.Namespace) -> int:
     with migration.exclusive(job.state):
-        if (left := switch.resume(job.pipes, job.state)) is not None:
-            context.console.say("note: an interrupted migration was finished first")
-            for name in left:
-                context.console.warning(f"'{name}' was changed meanwhile, and stays as it is")
+        migration_after.resume(context, job)
         if not arguments.yes:
             _ask(context, job)
         missing: set[str] = set()
-
-        def keep(study: Study) -> dict[bytes, Content]:
-            found = lfs_objects.contents(study)
-            wanted = lfs_objects.wanted(study)
-            objects = lfs_objects.directory(job.pipes)
-            missing.update(lfs_objects.take(objects, wanted, context.store, lambda _: None))
-            return found
-
         job.keep_elsewhere = _uploader(context, arguments)
-        outcome = migration.migrate(job, context.store, keep)
+        outcome = migration.migrate(job, context.store, _keeper(context, job, missing))
+        migration_after.settle(context, job, outcome)
     outcome.missing = [
         blob for blob, content in outcome.contents.items() if content.sha256 in missing
     ]
     migration.record(outcome)
     migration_report.outcome(context.console, outcome, as_json=arguments.json)
+    if outcome.run:
+        migration_after.advise(context, job)
     if arguments.push:
         for command in outcome.pushes.values():
             context.console.say(f"note: {command}")
             migration.push(job, command)
     return 0
+
+
+def _keeper(
+    context: Context, job: migration.Job, missing: set[str]
+) -> Callable[[Study], dict[bytes, Content]]:
+    """Take what LFS pointers stand for into the cache; add to `missing` what is not here."""
+
+    def keep(study: Study) -> dict[bytes, Content]:
+        found = lfs_objects.contents(study)
+        objects = lfs_objects.directory(job.pipes)
+        wanted = lfs_objects.wanted(study)
+        missing.update(lfs_objects.take(objects, wanted, context.store, lambda _: None))
+        return found
+
+    return keep
 
 
 def _uploader(context: Context, arguments: argparse.Namespace) -> migration.Keeper:

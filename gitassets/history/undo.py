@@ -97,6 +97,12 @@ def undo(pipes: Pipes, state: Path, main: Path | None, todo: Plan) -> list[str]:
     return left + _restore(pipes, todo.run, main)
 
 
+def discard(todo: Plan) -> None:
+    """Leave nothing of a plan that is not carried out."""
+    for swap in todo.switch.indexes:
+        swap.prepared.unlink(missing_ok=True)
+
+
 def complete(pipes: Pipes, state: Path, main: Path | None) -> list[str] | None:
     """Finish an undo that was killed, after `switch.resume`; None when there was none.
 
