@@ -66,13 +66,12 @@ class Policy:
 
     def hop(self, request: Request, location: str) -> Request:
         """Follow one redirect. Raises TransferError when it may not be followed."""
-        target = urljoin(request.url, location)
         if request.hops >= MAX_HOPS:
             raise TransferError(request.url, f"more than {MAX_HOPS} redirects", Cause.LYING)
         try:
-            url = Url(target)
+            url = Url(urljoin(request.url, location))
         except ValueError as error:
-            shown = redacted(target)
+            shown = redacted(location)
             raise TransferError(
                 request.url, f"redirect to '{shown}': {error}", Cause.LYING
             ) from error
@@ -104,7 +103,7 @@ class Policy:
             )
         return is_private_host(host)
 
-    def _recorded(self, host: str, port: int | None) -> bool:
+    def _recorded(self, host: str, port: int) -> bool:
         return host in self.allowed or f"{host}:{port}" in self.allowed
 
     def directory(self, path: Path) -> Path | None:
@@ -115,6 +114,7 @@ class Policy:
         return None
 
 
-def _place(url: Url) -> tuple[str, int | None]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port
+def _place(url: Url) -> tuple[str, int]:
+    """Give the host and the port, the usual one of the scheme when none is written."""
+    _, host, port = url.origin
+    return host, port

@@ -47,6 +47,9 @@ def ask(request: Request, policy: Policy, tuning: Tuning) -> Remote:
 
     with requests.Session() as session:
         session.trust_env = False
+        # Even when it is told not to follow, requests parses the target (ValueError for a bad one)
+        # and reads the whole body of the redirect, which may never end.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005
         while True:
             _check_address(request)
             try:
