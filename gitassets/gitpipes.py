@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections import deque
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -141,18 +142,23 @@ class Pipes:
 
     def objects(self, ids: Iterable[bytes]) -> Iterator[Object]:
         """Read whole objects, in order. Raises GitError for one that is missing."""
-        width = 0
-        hexes = (name.hex().encode() + b"\n" for name in ids)
-        with self.reading("cat-file", "--batch", "--buffer", stdin=hexes) as out:
+        asked: deque[bytes] = deque()
+
+        def rows() -> Iterator[bytes]:
+            for name in ids:
+                asked.append(name)
+                yield name.hex().encode() + b"\n"
+
+        with self.reading("cat-file", "--batch", "--buffer", stdin=rows()) as out:
             readline, read = out.readline, out.read
             while header := readline():
-                width = width or header.index(b" ")
                 words = header.split()
                 if len(words) != 3:
                     raise _missing(header)
                 data = read(int(words[2]))
                 read(1)
-                yield Object(bytes.fromhex(header[:width].decode()), words[1], data)
+                # The caller's own id, and not an equal one: histories have very many of them.
+                yield Object(asked.popleft(), words[1], data)
 
     def streams(self, ids: Iterable[bytes]) -> Iterator[tuple[bytes, int, Iterator[bytes]]]:
         """Read large objects piece by piece: id, size in bytes, pieces that must all be taken."""

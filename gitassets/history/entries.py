@@ -54,7 +54,7 @@ def edited(data: bytes, entries: Sequence[Entry], edits: Mapping[bytes, Edit]) -
     A name that git itself would not write twice may stand twice in an old tree; then each of its
     entries is replaced, as each is what git may read.
     """
-    splices: list[tuple[int, int, bytes]] = []
+    splices: list[tuple[int, int, bytes, bytes]] = []
     for old, new in edits.values():
         before = b"" if old is None else b"%s %s\0%s" % old
         if old is None:
@@ -67,10 +67,13 @@ def edited(data: bytes, entries: Sequence[Entry], edits: Mapping[bytes, Edit]) -
         if mark and (data.count(mark) != 1 or (old and data.count(b" %s\0" % old[1]) != 1)):
             return _edited_slowly(entries, edits)
         start = data.index(mark) if mark else len(data)
-        splices.append((start, start + len(before), b"" if new is None else b"%s %s\0%s" % new))
+        after = b"" if new is None else b"%s %s\0%s" % new
+        # What is inserted at one place is in the order of its names.
+        order = key(new) if new and not old else b""
+        splices.append((start, start + len(before), order, after))
     parts: list[bytes] = []
     at = 0
-    for start, end, text in sorted(splices):
+    for start, end, _, text in sorted(splices):
         parts += (data[at:start], text)
         at = end
     parts.append(data[at:])

@@ -26,7 +26,7 @@ class Mentions:
         self._number: dict[bytes, int] = {}
         self._ids: list[bytes] = []
         self._parents: list[tuple[int, ...]] = []
-        self._by_start: dict[bytes, list[int]] = {}
+        self._by_start: dict[bytes, int | list[int]] = {}
 
     def record(self, commit: bytes, parents: Sequence[bytes]) -> None:
         """Take note of a commit; its parents were recorded before."""
@@ -37,7 +37,12 @@ class Mentions:
             tuple(self._number[parent] for parent in parents if parent in self._number)
         )
         # Three bytes are six digits: the whole word is compared afterwards.
-        self._by_start.setdefault(commit[:3], []).append(number)
+        start = commit[:3]
+        known = self._by_start.setdefault(start, number)
+        if isinstance(known, list):
+            known.append(number)
+        elif known != number:
+            self._by_start[start] = [known, number]
 
     def replaced(
         self, message: bytes, commit: bytes, ids: Mapping[bytes, bytes]
@@ -48,9 +53,10 @@ class Mentions:
         def new(found: re.Match[bytes]) -> bytes:
             nonlocal count
             word: bytes = found[0]
+            near = self._by_start.get(bytes.fromhex(word[:6].decode()), [])
             named = [
                 self._ids[number]
-                for number in self._by_start.get(bytes.fromhex(word[:6].decode()), ())
+                for number in ([near] if isinstance(near, int) else near)
                 if self._ids[number].hex().encode().startswith(word)
                 and self._is_ancestor(number, commit)
             ]

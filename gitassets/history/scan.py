@@ -112,7 +112,7 @@ def _scan_slice(trees: Sequence[bytes]) -> _Part:
 def _scan_part(work: _Work, trees: Sequence[bytes]) -> _Part:
     part = _Part([], {}, {})
     pipes, wanted, numbers, width = work
-    find, blobs = entries.ids(width), wanted.blobs
+    find, blobs, every = entries.ids(width), wanted.blobs, set(numbers)
     special = re.compile(rb" (?:\.gitattributes|\.lfsconfig)\0(.{%d})" % width, re.DOTALL).findall
     lockfile = re.compile(rb" assets\.lock\.toml\0(.{%d})" % width, re.DOTALL).findall
     for tree in pipes.objects(trees):
@@ -120,7 +120,7 @@ def _scan_part(work: _Work, trees: Sequence[bytes]) -> _Part:
         found = find(data)
         if not blobs.isdisjoint(found):
             part.direct.append(number)
-        elif inner := numbers.keys() & found:
+        elif inner := every.intersection(found):
             part.inner[number] = array("I", map(numbers.__getitem__, inner))
         names: list[bytes] = []
         if wanted.attributes and any(name in data for name in _SPECIAL):
