@@ -50,7 +50,8 @@ def test_status_tells_four_states(repo, server, cli):
     assert found["summary"] == {"ok": 1, "absent": 1, "cached": 1, "modified": 1}
     assert set(found["assets"][0]) == {"path", "size", "sha256", "state", "groups"}
     people = cli("status", cwd=repo.path).stdout
-    assert "git assets pull" in people and "--force" in people
+    assert "git assets pull" in people
+    assert "--force" in people
 
 
 def test_status_quotes_as_git_does(repo, server, cli):
@@ -75,7 +76,9 @@ def test_status_does_not_read_what_it_knows(repo, server, cli, tmp_path):
         pytest.skip("strace may not trace here")
     opened = trace.read_text()
     assert "assets.lock.toml" in opened
-    assert not [line for line in opened.splitlines() if '"a"' in line or objects().popitem()[1].name in line]
+    assert not [
+        line for line in opened.splitlines() if '"a"' in line or objects().popitem()[1].name in line
+    ]
 
 
 def test_touching_a_file_costs_a_hash_not_a_download(repo, server, cli):
@@ -87,14 +90,21 @@ def test_touching_a_file_costs_a_hash_not_a_download(repo, server, cli):
 
 
 def test_verify_finds_what_status_cannot(repo, server, cli):
-    repo.lock({"a": entry(server, 5000, "a"), "b": entry(server, 10, "b"), "c": entry(server, 11, "c")})
+    repo.lock(
+        {"a": entry(server, 5000, "a"), "b": entry(server, 10, "b"), "c": entry(server, 11, "c")}
+    )
     cli("pull", "a", "b", cwd=repo.path, env={"GIT_ASSETS_LINK_MODE": "copy"})
     flip(repo.path / "a", 100)
     assert cli("status", "--porcelain", "a", cwd=repo.path).stdout == ""
     found = cli("verify", "--json", cwd=repo.path, check=1).json()["assets"]
-    assert [(row["path"], row["state"]) for row in found] == [("a", "corrupt"), ("b", "ok"), ("c", "absent")]
+    assert [(row["path"], row["state"]) for row in found] == [
+        ("a", "corrupt"),
+        ("b", "ok"),
+        ("c", "absent"),
+    ]
     cli("verify", "--repair", cwd=repo.path)
-    assert repo.read("a") == content("a", 0, 5000) and repo.read("c") == content("c", 0, 11)
+    assert repo.read("a") == content("a", 0, 5000)
+    assert repo.read("c") == content("c", 0, 11)
     assert [path.read_bytes() for path in (repo.path / ".git/assets/rescued").rglob("a")] != []
     assert "3 assets verified, 0 wrong" in cli("verify", cwd=repo.path).stdout
 
@@ -115,7 +125,10 @@ def test_verify_cache(repo, server, cli):
     cli("pull", cwd=repo.path, env={"GIT_ASSETS_LINK_MODE": "copy"})
     flip(objects()[digest_of("a", 5000)])
     rows = cli("verify", "--cache", "--json", cwd=repo.path, check=1).json()["objects"]
-    assert {row["sha256"]: row["state"] for row in rows} == {digest_of("a", 5000): "corrupt", digest_of("b", 10): "ok"}
+    assert {row["sha256"]: row["state"] for row in rows} == {
+        digest_of("a", 5000): "corrupt",
+        digest_of("b", 10): "ok",
+    }
     cli("cache", "verify", cwd=repo.path, check=1)
     cli("verify", "--cache", "--repair", cwd=repo.path)
     assert "2 objects verified, 0 wrong" in cli("cache", "verify", cwd=repo.path).stdout
@@ -154,16 +167,19 @@ def test_fetch_fills_the_cache_only(repo, server, cli):
     repo.lock({"a": entry(server, 600, "new")})
     repo.commit("New")
     out = cli("fetch", "v1", "--json", cwd=repo.path).json()
-    assert out["summary"]["fetched"] == 1 and not (repo.path / "a").exists()
+    assert out["summary"]["fetched"] == 1
+    assert not (repo.path / "a").exists()
     assert set(objects()) == {digest_of("old", 500)}
     cli("fetch", "--all", cwd=repo.path)
     assert set(objects()) == {digest_of("old", 500), digest_of("new", 600)}
     asked = len(server.log)
     cli("checkout", cwd=repo.path)
-    assert repo.read("a") == content("new", 0, 600) and len(server.log) == asked
+    assert repo.read("a") == content("new", 0, 600)
+    assert len(server.log) == asked
     repo.git("checkout", "-q", "v1")
     cli("checkout", cwd=repo.path)
-    assert repo.read("a") == content("old", 0, 500) and len(server.log) == asked
+    assert repo.read("a") == content("old", 0, 500)
+    assert len(server.log) == asked
     assert "not a revision" in cli("fetch", "nope", cwd=repo.path, check=129).stderr
 
 
@@ -184,11 +200,14 @@ def test_gc_keeps_what_any_clone_needs(repo, server, cli, tmp_path):
     assert "0 objects" in cli("cache", "gc", cwd=repo.path).stdout
     other.git("pull", "-q")
     text = cli("cache", "gc", "--dry-run", cwd=repo.path).stdout
-    assert digest_of("b", 600)[:12] in text and " b" in text and "600 B would be freed" in text
+    assert digest_of("b", 600)[:12] in text
+    assert " b" in text
+    assert "600 B would be freed" in text
     assert len(objects()) == 2
     assert "0 objects" in cli("cache", "gc", "--older-than", "1d", cwd=repo.path).stdout
     rows = cli("cache", "gc", "--json", cwd=repo.path).json()
-    assert rows["bytes"] == 600 and set(objects()) == {digest_of("a", 500)}
+    assert rows["bytes"] == 600
+    assert set(objects()) == {digest_of("a", 500)}
     cli("pull", "--offline", cwd=other.path)
 
 
@@ -198,7 +217,8 @@ def test_gc_keeps_what_only_the_cache_has(repo, server, cli):
     cli("add", "mine", cwd=repo.path)
     cli("remove", "mine", cwd=repo.path)
     result = cli("cache", "gc", cwd=repo.path)
-    assert "only this cache has" in result.stderr and set(objects()) == {digest(b"unique")}
+    assert "only this cache has" in result.stderr
+    assert set(objects()) == {digest(b"unique")}
     cli("cache", "gc", digest(b"unique")[:12], cwd=repo.path)
     assert objects() == {}
     assert "sha256" in cli("cache", "gc", "xyz", cwd=repo.path, check=129).stderr
@@ -232,11 +252,13 @@ def test_a_cache_that_others_may_write_is_refused(repo, server, cli, tmp_path):
     place.chmod(0o777)
     repo.lock({"a": entry(server, 5, "a")})
     result = cli("pull", cwd=repo.path, check=128, env={"GIT_ASSETS_CACHE": str(place)})
-    assert result.stderr.startswith("fatal: ") and "chmod" in result.stderr
+    assert result.stderr.startswith("fatal: ")
+    assert "chmod" in result.stderr
 
 
 def test_bad_settings_name_the_key(repo, cli):
     repo.lock({"a": {"size": 1, "sha256": "0" * 64}})
     repo.git("config", "assets.segmentAbove", "large")
     result = cli("pull", cwd=repo.path, check=128)
-    assert "assets.segmentAbove" in result.stderr and "git config --unset" in result.stderr
+    assert "assets.segmentAbove" in result.stderr
+    assert "git config --unset" in result.stderr

@@ -14,7 +14,12 @@ from support.server import content, digest, digest_of
 from gitassets.urls import redacted
 
 MIB = 2**20
-ENGINES = ["curl", pytest.param("aria2c", marks=pytest.mark.skipif(not shutil.which("aria2c"), reason="no aria2c"))]
+ENGINES = [
+    "curl",
+    pytest.param(
+        "aria2c", marks=pytest.mark.skipif(not shutil.which("aria2c"), reason="no aria2c")
+    ),
+]
 
 
 def entry(server, size, seed, *urls, **more):
@@ -34,15 +39,34 @@ def test_a_clone_gets_the_bytes(repo, server, cli, tmp_path):
     assert "/data/faces.tar" in repo.read(".gitignore").decode()
     repo.commit("Pin")
     clone = repo.clone(tmp_path / "clone")
-    result = cli("pull", "--json", cwd=clone.path, env={"GIT_ASSETS_CACHE": str(tmp_path / "c2")}).json()
+    result = cli(
+        "pull", "--json", cwd=clone.path, env={"GIT_ASSETS_CACHE": str(tmp_path / "c2")}
+    ).json()
     assert clone.read("data/faces.tar") == content("one", 0, size)
-    assert result["summary"] == {"kept": 0, "linked": 0, "fetched": 1, "failed": 0, "bytes_fetched": size}
+    assert result["summary"] == {
+        "kept": 0,
+        "linked": 0,
+        "fetched": 1,
+        "failed": 0,
+        "bytes_fetched": size,
+    }
     [row] = result["assets"]
-    assert row["status"] == "fetched" and row["engine"] == "curl" and row["source"] == url
-    assert row["sha256"] == digest_of("one", size) and row["error"] is None
+    assert row["status"] == "fetched"
+    assert row["engine"] == "curl"
+    assert row["source"] == url
+    assert row["sha256"] == digest_of("one", size)
+    assert row["error"] is None
     assert clone.status == ""
-    again = cli("pull", "--json", cwd=clone.path, env={"GIT_ASSETS_CACHE": str(tmp_path / "c2")}).json()
-    assert again["summary"] == {"kept": 1, "linked": 0, "fetched": 0, "failed": 0, "bytes_fetched": 0}
+    again = cli(
+        "pull", "--json", cwd=clone.path, env={"GIT_ASSETS_CACHE": str(tmp_path / "c2")}
+    ).json()
+    assert again["summary"] == {
+        "kept": 1,
+        "linked": 0,
+        "fetched": 0,
+        "failed": 0,
+        "bytes_fetched": 0,
+    }
 
 
 def test_two_clones_hold_the_bytes_once(repo, server, cli, tmp_path):
@@ -58,9 +82,13 @@ def test_two_clones_hold_the_bytes_once(repo, server, cli, tmp_path):
 
 @pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "reflink,copy"])
 def test_link_modes(repo, server, cli, mode):
-    repo.lock({"x.bin": entry(server, 70_000, "s"), "run": entry(server, 500, "r", executable=True)})
+    repo.lock(
+        {"x.bin": entry(server, 70_000, "s"), "run": entry(server, 500, "r", executable=True)}
+    )
     env = {"GIT_ASSETS_LINK_MODE": mode}
-    rows = {row["path"]: row for row in cli("pull", "--json", cwd=repo.path, env=env).json()["assets"]}
+    rows = {
+        row["path"]: row for row in cli("pull", "--json", cwd=repo.path, env=env).json()["assets"]
+    }
     assert rows["x.bin"]["link"] in mode.split(",")
     assert repo.read("x.bin") == content("s", 0, 70_000)
     assert (repo.path / "x.bin").is_symlink() == (mode == "symlink")
@@ -113,14 +141,17 @@ def test_a_bad_first_url_costs_only_time(repo, server, cli, engine, behaviour):
     assert row["status"] == "fetched"
     assert repo.read("x.bin") == content("m", 0, size)
     if behaviour != "longer" and not behaviour.startswith("norange"):  # there the bytes are right
-        assert row["error"] and behaviour.split(";")[0] in row["error"]
+        assert row["error"]
+        assert behaviour.split(";")[0] in row["error"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_stall_is_left_for_the_next_url(repo, server, cli, engine):
     size = MIB
     good = server.other(f"/b/{size}/m/good.bin")
-    repo.lock({"x.bin": entry(server, size, "m", bad(server, "stall;after=100000", size, "m"), good)})
+    repo.lock(
+        {"x.bin": entry(server, size, "m", bad(server, "stall;after=100000", size, "m"), good)}
+    )
     env = {"GIT_ASSETS_LOW_SPEED": "1024/1"}
     [row] = cli("pull", "--json", "--engine", engine, cwd=repo.path, env=env).json()["assets"]
     assert row["status"] == "fetched"
@@ -128,24 +159,45 @@ def test_a_stall_is_left_for_the_next_url(repo, server, cli, engine):
 
 
 def test_a_wait_that_the_server_asks_for(repo, server, cli):
-    repo.lock({"x.bin": entry(server, 1000, "m", bad(server, "retryafter;code=429;seconds=1;times=1", 1000, "m"))})
+    repo.lock(
+        {
+            "x.bin": entry(
+                server, 1000, "m", bad(server, "retryafter;code=429;seconds=1;times=1", 1000, "m")
+            )
+        }
+    )
     cli("pull", cwd=repo.path)
     first, second = [row for row in server.log if "x.bin" in row.path]
     assert (first.status, second.status) == (429, 206)
 
 
 def test_a_wait_beyond_the_cap_fails_at_once_and_says_until_when(repo, server, cli):
-    repo.lock({"x.bin": entry(server, 1000, "m", bad(server, "retryafter;code=429;seconds=4000", 1000, "m"))})
+    repo.lock(
+        {
+            "x.bin": entry(
+                server, 1000, "m", bad(server, "retryafter;code=429;seconds=4000", 1000, "m")
+            )
+        }
+    )
     result = cli("pull", cwd=repo.path, check=1)
-    assert "4000" in result.stderr and "60" in result.stderr
+    assert "4000" in result.stderr
+    assert "60" in result.stderr
 
 
 def test_every_dead_url_is_one_line(repo, server, cli):
-    urls = [server.url("/status;code=404/one"), server.other("/status;code=500/two"), server.url("/status;code=403/three")]
+    urls = [
+        server.url("/status;code=404/one"),
+        server.other("/status;code=500/two"),
+        server.url("/status;code=403/three"),
+    ]
     repo.lock({"a.bin": pinned_bytes(b"x", *urls), "b.bin": entry(server, 5, "b")})
     result = cli("pull", cwd=repo.path, check=1, env={"GIT_ASSETS_RETRY_CAP": "1"})
     for url, code in zip(urls, ("404", "500", "403"), strict=True):
-        assert [line for line in result.stderr.splitlines() if redacted(url) in line and f"HTTP {code}" in line], url
+        assert [
+            line
+            for line in result.stderr.splitlines()
+            if redacted(url) in line and f"HTTP {code}" in line
+        ], url
     assert repo.read("b.bin") == content("b", 0, 5)
     assert not (repo.path / "a.bin").exists()
     assert "1 asset of 2 failed" in result.stderr
@@ -155,7 +207,8 @@ def test_a_file_of_the_user_is_never_overwritten(repo, server, cli):
     repo.lock({"x.bin": entry(server, 1000, "m")})
     repo.write("x.bin", b"mine")
     result = cli("pull", cwd=repo.path, check=1)
-    assert repo.read("x.bin") == b"mine" and "--force" in result.stderr
+    assert repo.read("x.bin") == b"mine"
+    assert "--force" in result.stderr
     assert server.log == []
     cli("pull", "--force", cwd=repo.path)
     assert repo.read("x.bin") == content("m", 0, 1000)
@@ -185,7 +238,8 @@ def test_a_tracked_file_is_gits(repo, server, cli):
     repo.commit("Track", {"x.bin": b"tracked"})
     repo.lock({"x.bin": entry(server, 1000, "m")}, ignore=False)
     result = cli("pull", cwd=repo.path, check=1)
-    assert "tracked by git" in result.stderr and repo.read("x.bin") == b"tracked"
+    assert "tracked by git" in result.stderr
+    assert repo.read("x.bin") == b"tracked"
 
 
 def test_the_right_bytes_that_are_there_already_are_adopted(repo, server, cli):
@@ -198,10 +252,14 @@ def test_the_right_bytes_that_are_there_already_are_adopted(repo, server, cli):
 def test_dry_run_changes_nothing(repo, server, cli):
     repo.lock({"x.bin": entry(server, 1000, "m"), "y.bin": entry(server, 2000, "n")})
     text = cli("pull", "--dry-run", cwd=repo.path).stdout
-    assert "2 files" in text and "127.0.0.1" in text and "free" in text
+    assert "2 files" in text
+    assert "127.0.0.1" in text
+    assert "free" in text
     plan = cli("pull", "--dry-run", "--json", cwd=repo.path).json()["plan"]
-    assert plan["fetch"] == ["x.bin", "y.bin"] and plan["bytes_to_fetch"] == 3000
-    assert server.log == [] and not (repo.path / "x.bin").exists()
+    assert plan["fetch"] == ["x.bin", "y.bin"]
+    assert plan["bytes_to_fetch"] == 3000
+    assert server.log == []
+    assert not (repo.path / "x.bin").exists()
 
 
 def test_offline_uses_the_cache_only(repo, server, cli):
@@ -209,7 +267,10 @@ def test_offline_uses_the_cache_only(repo, server, cli):
     cli("pull", "x.bin", cwd=repo.path)
     (repo.path / "x.bin").unlink()
     asked = len(server.log)
-    rows = {r["path"]: r["status"] for r in cli("pull", "--offline", "--json", cwd=repo.path, check=1).json()["assets"]}
+    rows = {
+        r["path"]: r["status"]
+        for r in cli("pull", "--offline", "--json", cwd=repo.path, check=1).json()["assets"]
+    }
     assert rows == {"x.bin": "linked", "y.bin": "failed"}
     assert len(server.log) == asked
 
@@ -274,7 +335,8 @@ def test_an_old_commit_is_served_by_what_the_newest_lockfile_knows(repo, server,
     clone = repo.clone(tmp_path / "clone")
     clone.git("checkout", "-q", old)
     out = cli("pull", "--json", cwd=clone.path).json()
-    assert out["assets"][0]["status"] == "fetched" and "404" in out["assets"][0]["error"]
+    assert out["assets"][0]["status"] == "fetched"
+    assert "404" in out["assets"][0]["error"]
     assert clone.read("old.bin") == content("m", 0, size)
 
 
@@ -299,7 +361,9 @@ def test_bytes_on_this_disk_are_used_before_the_network(repo, server, cli, tmp_p
     blobs = tmp_path / "hub/models--o--n/blobs"
     blobs.mkdir(parents=True)
     (blobs / two).write_bytes(hub)
-    repo.lock({"a": pinned_bytes(lfs, server.url("/never")), "b": pinned_bytes(hub, server.url("/never"))})
+    repo.lock(
+        {"a": pinned_bytes(lfs, server.url("/never")), "b": pinned_bytes(hub, server.url("/never"))}
+    )
     cli("pull", cwd=repo.path, env={"HF_HUB_CACHE": str(tmp_path / "hub")})
     assert (repo.read("a"), repo.read("b")) == (lfs, hub)
     assert server.log == []
@@ -316,7 +380,9 @@ def test_a_lie_on_this_disk_is_found(repo, server, cli):
 
 def test_redirects_across_hosts_carry_no_secret_and_are_followed(repo, server, cli):
     size = 40_000
-    repo.lock({"x.bin": entry(server, size, "m", bad(server, "redirect;code=302;to=other", size, "m"))})
+    repo.lock(
+        {"x.bin": entry(server, size, "m", bad(server, "redirect;code=302;to=other", size, "m"))}
+    )
     for engine in ("curl", "aria2c") if shutil.which("aria2c") else ("curl",):
         cli("pull", "--engine", engine, cwd=repo.path)
         assert repo.read("x.bin") == content("m", 0, size)
@@ -329,7 +395,9 @@ def test_an_unpacked_archive_without_git(repo, server, cli, tmp_path):
     repo.commit()
     place = tmp_path / "archive"
     place.mkdir()
-    tar = subprocess.run(["git", "archive", "HEAD"], cwd=repo.path, capture_output=True, check=True).stdout
+    tar = subprocess.run(
+        ["git", "archive", "HEAD"], cwd=repo.path, capture_output=True, check=True
+    ).stdout
     subprocess.run(["tar", "x"], cwd=place, input=tar, check=True)
     cli("pull", "data", cwd=place)
     assert (place / "data/x.bin").read_bytes() == content("m", 0, 1000)
@@ -342,7 +410,8 @@ def test_an_unpacked_archive_without_git(repo, server, cli, tmp_path):
 def test_equal_contents_are_moved_once(repo, server, cli, engine):
     repo.lock({name: entry(server, 50_000, "same") for name in ("a", "b/c", "d")})
     out = cli("pull", "--json", "--engine", engine, cwd=repo.path).json()
-    assert out["summary"]["fetched"] == 3 and out["summary"]["bytes_fetched"] == 50_000
+    assert out["summary"]["fetched"] == 3
+    assert out["summary"]["bytes_fetched"] == 50_000
     assert {repo.read(name) for name in ("a", "b/c", "d")} == {content("same", 0, 50_000)}
 
 
@@ -360,7 +429,7 @@ def test_a_symlink_in_the_way_is_a_failed_asset(repo, server, cli, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("version = 1\nrevision = 0\n\n[asset.\"a\"]\nsize = 1\n", "sha256"),
+        ('version = 1\nrevision = 0\n\n[asset."a"]\nsize = 1\n', "sha256"),
         ("version = 2\nrevision = 0\n", "version"),
         ("version = 1\n<<<<<<< ours\n", "conflict"),
         ('version = 1\nrevision = 0\n\n[asset."../a"]\nsize = 1\nsha256 = "' + "0" * 64 + '"\n', "unsafe"),
@@ -373,8 +442,10 @@ def test_a_bad_lockfile_is_fatal_before_anything_happens(repo, server, cli, text
     repo.write("assets.lock.toml", text)
     result = cli(verb, cwd=repo.path, check=128)
     first = result.stderr.splitlines()[0]
-    assert first.startswith("fatal: assets.lock.toml") and words in result.stderr
-    assert "Traceback" not in result.stderr and server.log == []
+    assert first.startswith("fatal: assets.lock.toml")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert server.log == []
 
 
 @pytest.mark.parametrize(
@@ -383,7 +454,8 @@ def test_a_bad_lockfile_is_fatal_before_anything_happens(repo, server, cli, text
 def test_bad_usage(repo, cli, args):
     repo.lock({})
     result = cli("pull", *args, cwd=repo.path, check=129)
-    assert result.stderr.startswith("error: ") and "hint: " in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert "hint: " in result.stderr
 
 
 def test_outside_of_a_repository(cli, tmp_path):
@@ -400,7 +472,8 @@ def test_a_full_disk_is_told_before_the_first_byte(repo, server, cli):
     huge = {"urls": [server.url("/x")], "size": 2**52, "sha256": "0" * 64}
     repo.lock({"x.bin": huge})
     result = cli("pull", cwd=repo.path, check=128)
-    assert "not enough space" in result.stderr and server.log == []
+    assert "not enough space" in result.stderr
+    assert server.log == []
 
 
 def test_a_relative_git_dir_of_the_caller(repo, server, cli, tmp_path):
