@@ -51,9 +51,12 @@ class Object(NamedTuple):
 class Pipes:
     """The processes on one repository: every call starts its own, and ends it."""
 
-    def __init__(self, git_dir: Path, *, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, git_dir: Path, *, extra: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         """Work on `git_dir`, the common directory of all work trees; `extra` joins its environment."""
         self.git_dir = git_dir
+        self._cwd = cwd or git_dir
         self._environment = {
             **{
                 name: value
@@ -72,7 +75,15 @@ class Pipes:
 
     def having(self, **extra: str) -> Pipes:
         """Give the same repository with more variables in the environment."""
-        return Pipes(self.git_dir, extra={**self._environment, **extra})
+        return Pipes(self.git_dir, extra={**self._environment, **extra}, cwd=self._cwd)
+
+    def within(self, git_dir: Path, top: Path | None, index: Path) -> Pipes:
+        """Give one work tree of the repository, with an index file to use instead of its own."""
+        where = {"GIT_DIR": str(git_dir), "GIT_INDEX_FILE": str(index)}
+        if top:
+            where["GIT_WORK_TREE"] = str(top)
+        # From inside of a git directory git takes that for a part of the work tree.
+        return Pipes(self.git_dir, extra={**self._environment, **where}, cwd=top)
 
     def run(self, *arguments: str, stdin: bytes | None = None, ok: Sequence[int] = (0,)) -> bytes:
         """Run one command to its end. Raises GitError when its status is not in `ok`."""
@@ -83,7 +94,7 @@ class Pipes:
             capture_output=True,
             check=False,
             env=self._environment,
-            cwd=self.git_dir,
+            cwd=self._cwd,
         )
         if done.returncode not in ok:
             raise GitError(arguments, done.returncode, done.stderr.decode(errors="replace"))
@@ -97,7 +108,7 @@ class Pipes:
             capture_output=True,
             check=False,
             env=self._environment,
-            cwd=self.git_dir,
+            cwd=self._cwd,
         )
         if done.returncode:
             raise GitError(arguments, done.returncode, done.stderr.decode(errors="replace"))
@@ -115,7 +126,7 @@ class Pipes:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environment,
-            cwd=self.git_dir,
+            cwd=self._cwd,
             bufsize=CHUNK,
         ) as process:
             assert process.stdin  # noqa: S101 - for the type checker: it is a pipe
@@ -195,7 +206,7 @@ class Pipes:
 
     def reader(self) -> Reader:
         """Open a reader for objects in any order; a context manager."""
-        return Reader(self._environment, self.git_dir)
+        return Reader(self._environment, self._cwd)
 
 
 class Reader:

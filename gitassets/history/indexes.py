@@ -64,7 +64,7 @@ def tree_of(pipes: Pipes, worktree: Worktree, copy: Path) -> bytes | None:
     for shared in worktree.git_dir.glob("sharedindex.*"):
         # A split index finds its other half beside the index that git is told of.
         shutil.copyfile(shared, copy.with_name(shared.name))
-    at_copy = _at(pipes, worktree, copy)
+    at_copy = pipes.within(worktree.git_dir, worktree.top, copy)
     return bytes.fromhex(at_copy.run("write-tree").decode().strip())
 
 
@@ -78,7 +78,7 @@ def difference(pipes: Pipes, old: bytes, new: bytes) -> list[Change]:
 
 def update(pipes: Pipes, worktree: Worktree, copy: Path, todo: Sequence[Change]) -> None:
     """Apply a difference to the index at `copy`; bits that git would clear are set again."""
-    at_copy = _at(pipes, worktree, copy)
+    at_copy = pipes.within(worktree.git_dir, worktree.top, copy)
     skipped = _skipped(at_copy) & {change.path for change in todo if not change.removed}
     rows = b"".join(
         b"%s %s\t%s\0" % (b"0" if change.removed else change.new_mode, change.new, change.path)
@@ -94,10 +94,3 @@ def _skipped(pipes: Pipes) -> set[bytes]:
     """Give the paths that sparse checkout leaves out of the work tree."""
     rows = pipes.run("ls-files", "-z", "-t").split(b"\0")
     return {row[2:] for row in rows if row.startswith(b"S ")}
-
-
-def _at(pipes: Pipes, worktree: Worktree, copy: Path) -> Pipes:
-    where = {"GIT_DIR": str(worktree.git_dir), "GIT_INDEX_FILE": str(copy)}
-    if worktree.top:
-        where["GIT_WORK_TREE"] = str(worktree.top)
-    return pipes.having(**where)

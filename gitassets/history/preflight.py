@@ -70,9 +70,7 @@ def _of(pipes: Pipes, tree: Worktree) -> Iterator[Remark]:
                      f"rm '{tree.index}.lock', when no git is running")  # fmt: skip
     if not tree.top or not tree.index.exists():
         return
-    here = pipes.having(
-        GIT_DIR=str(tree.git_dir), GIT_INDEX_FILE=str(tree.index), GIT_WORK_TREE=str(tree.top)
-    )
+    here = pipes.within(tree.git_dir, tree.top, tree.index)
     if here.run("ls-files", "-z", "--unmerged"):
         yield Remark(f"the index{where} holds conflicts", "git status")
     on_disk = (tree.top / LOCKFILE).is_symlink() or (tree.top / LOCKFILE).exists()
