@@ -13,20 +13,22 @@ from gitassets.model import Digest
 from gitassets.transfer import Want
 
 if TYPE_CHECKING:
-    from gitassets.engines.base import Tuning
     from gitassets.model import Request, Url
     from gitassets.sources import Resolver
     from gitassets.transfer import Transfer
 
 
-def size_of(url: Url, resolver: Resolver, tuning: Tuning) -> int:
+def size_of(url: Url, resolver: Resolver) -> int:
     """Ask how many bytes `url` has. Raises TransferError."""
     request = resolver.resolve(url)
     if request.root is not None:
         return _local_size(url, request, request.root)
     from gitassets.sources import remote  # noqa: PLC0415 - loads requests
 
-    return remote.ask(request, resolver.policy, tuning).size
+    try:
+        return remote.ask(request, resolver.control).size
+    except TransferError as error:
+        raise resolver.explain(url, error) from error
 
 
 def _local_size(url: Url, request: Request, directory: str) -> int:

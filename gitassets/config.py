@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from gitassets import git
 from gitassets.errors import ConfigError
+from gitassets.urls import Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,6 +94,13 @@ def link_modes(text: str) -> tuple[str, ...]:
     return tuple(read(mode) for mode in modes)
 
 
+def place(text: str) -> Url:
+    """Read the URL of a place that holds objects, or an absolute directory. Raises ValueError."""
+    if text.startswith(("/", "~/")):
+        return Url("file://" + quote(os.path.abspath(os.path.expanduser(text))))  # noqa: PTH100, PTH111 - no symlink is resolved
+    return Url(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
     """One thing that a user can turn."""
@@ -166,10 +175,32 @@ GUARD_ABOVE = Setting(
     "assets.guardAbove", 50 * 2**20, size, None,
     "the pre-commit guard refuses files that are larger",
 )  # fmt: skip
+MIN_SOURCES = Setting(
+    "assets.minSources", 1, count, None,
+    "places that must serve each asset, for push --check and verify --remote",
+)  # fmt: skip
+PUSH_DEFAULT = Setting(
+    "assets.pushDefault", "", str, None, "the remote that is meant when none is named"
+)
+
+TEAM_CACHE: Setting[Url | None] = Setting(
+    "assets.teamCache", None, place, "GIT_ASSETS_TEAM_CACHE",
+    "a URL or directory that holds objects by content, asked before the origin",
+)  # fmt: skip
+TEAM_CACHE_MODE = Setting(
+    "assets.teamCacheMode", "read", one_of("read", "write", "readwrite"), None,
+    "whether the team cache is read, filled, or both",
+)  # fmt: skip
+ORIGIN = Setting(
+    "assets.origin", "auto", one_of("auto", "never"), "GIT_ASSETS_ORIGIN",
+    "never: only mirrors and the team cache are asked, not the URLs of the lockfile",
+)  # fmt: skip
 
 SETTINGS: tuple[Setting[Any], ...] = (
     CACHE, ENGINE, SEGMENT_ABOVE, JOBS, CONNECTIONS, LOW_SPEED, RETRY_CAP, LINK_MODE, FSYNC, ALLOW,
-    OFFLINE, GC_GRACE, PROGRESS, HOOK, HOOK_LIMIT, HOOK_STRICT, GUARD_ABOVE,
+    OFFLINE, GC_GRACE, PROGRESS, HOOK, HOOK_LIMIT, HOOK_STRICT, GUARD_ABOVE, TEAM_CACHE,
+    TEAM_CACHE_MODE, ORIGIN,
+    MIN_SOURCES, PUSH_DEFAULT,
 )  # fmt: skip
 
 
@@ -220,6 +251,18 @@ class Config:
         from platformdirs import user_cache_path  # noqa: PLC0415 - the user's waiting
 
         return user_cache_path("git-assets", appauthor=False)
+
+    def mirrors(self) -> tuple[tuple[str, str], ...]:
+        """`assets.<prefix>.mirror`: (prefix, other prefix), in git's order. Raises ConfigError."""
+        found = []
+        for name, value in self.rows:
+            if named := re.fullmatch(r"assets\.(.+)\.mirror", name, re.IGNORECASE):
+                try:
+                    target = place(value or "")
+                except ValueError as error:
+                    raise ConfigError(name, value or "", str(error)) from error
+                found.append((named[1], str(target)))
+        return tuple(found)
 
     def proxies(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """Proxies by scheme, and the hosts that need none: git's order (http.proxy first)."""

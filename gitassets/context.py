@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitassets.progress import Progress
     from gitassets.sources import Resolver
     from gitassets.sources.base import Policy
+    from gitassets.sources.rewrites import Rewrites
     from gitassets.store import Store
     from gitassets.sync import Sync
     from gitassets.transfer import Transfer
@@ -122,10 +123,24 @@ class Context:
     def policy(self) -> Policy:
         """Which hosts and directories may be asked."""
         from gitassets import config
-        from gitassets.sources.base import Policy
+        from gitassets.sources.base import Policy, allowing
 
-        allowed = frozenset(self.config.values(config.ALLOW.key))
-        return Policy(self.place.top, allowed, explicit=True)
+        allowed = (*self.config.values(config.ALLOW.key), *map(allowing, self.rewrites.targets()))
+        return Policy(self.place.top, frozenset(allowed), explicit=True)
+
+    @cached_property
+    def rewrites(self) -> Rewrites:
+        """Mirrors and the team cache. Raises ConfigError."""
+        from gitassets import config
+        from gitassets.sources.rewrites import Rewrites
+
+        settings = self.config
+        reads = settings.get(config.TEAM_CACHE_MODE) in {"read", "readwrite"}
+        return Rewrites(
+            mirrors=settings.mirrors(),
+            cache=settings.get(config.TEAM_CACHE) if reads else None,
+            origin=settings.get(config.ORIGIN) == "auto",
+        )
 
     @cached_property
     def tuning(self) -> Tuning:
@@ -166,7 +181,7 @@ class Context:
         """The sources."""
         from gitassets.sources import Resolver
 
-        return Resolver(self.policy)
+        return Resolver(self.policy, self.tuning, self.rewrites)
 
     def progress(self, *, total: int, files: int) -> Progress:
         """Something to watch; `end_progress` takes it away, at the latest when the command ends."""

@@ -120,6 +120,7 @@ class TransferError(AssetsError):
         status: int | None = None,
         retry_after: float | None = None,
         location: str | None = None,
+        code: str | None = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(reason, hint=hint)
@@ -130,6 +131,8 @@ class TransferError(AssetsError):
         self.retry_after = retry_after
         """Seconds."""
         self.location = location
+        self.code = code
+        """`X-Error-Code`, a word by which the Hub says what is wrong; for its source to read."""
 
 
 class StoreError(AssetsError):

@@ -52,6 +52,10 @@ class Candidate:
     settled: bool = False
     """A one-byte range has shown that `request` is final."""
     out: bool = False
+    cache: bool = False
+    """A cache of the user's: that it lacks something is no news."""
+    absent: bool = False
+    """It said that it has no such file."""
     complaint: str = ""
     """Why it failed last, for the report."""
 
@@ -100,7 +104,7 @@ class Task:
         return tuple(
             f"{redacted(each.url)}: {each.complaint}"
             for each in self.candidates
-            if each.complaint and each is not but
+            if each.complaint and each is not but and not (but and each.cache and each.absent)
         )
 
     def rotate(self) -> None:
@@ -171,6 +175,7 @@ class Verdict:
 def judge(error: TransferError, candidate: Candidate, moved: int, *, cap: float) -> Verdict:
     """Decide by the retry policy; counts the failure. `cap`: longest Retry-After, in seconds."""
     candidate.failures = 1 if moved >= retry.PROGRESS else candidate.failures + 1
+    candidate.absent = error.cause is Cause.GONE
     spent = candidate.failures >= retry.TRIES
     match error.cause:
         case Cause.REFUSED | Cause.LOCAL | Cause.GONE | Cause.LYING | Cause.REDIRECT:

@@ -11,11 +11,11 @@ from gitassets.schedule import Candidate
 from gitassets.urls import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gitassets.engines import Fleet
     from gitassets.model import Digest, Request, Url
-    from gitassets.schedule import Task
+    from gitassets.schedule import Task, Want
     from gitassets.sources import Resolver
 
 
@@ -30,6 +30,18 @@ class Supply:
         self._fleet = fleet
         self._more = more
 
+    def candidates(self, want: Want) -> list[Candidate]:
+        """Give every place of `want` in the order they are tried: caches, then URLs."""
+        cached = self._resolver.cached(want.digest) if want.pinned else ()
+        return [
+            *(Candidate(url, cache=True) for url in cached),
+            *map(Candidate, dict.fromkeys(self._places(want.urls))),
+        ]
+
+    def _places(self, urls: Iterable[Url]) -> Iterator[Url]:
+        for url in urls:
+            yield from self._resolver.places(url)
+
     def next(self, task: Task) -> Candidate | None:
         """Give the place in turn with its request, or None when no place is left.
 
@@ -39,12 +51,19 @@ class Supply:
         if found is None and not task.extended:
             task.extended = True
             known = {each.url for each in task.candidates}
-            more = dict.fromkeys(self._more(task.want.digest))
+            more = dict.fromkeys(self._places(self._more(task.want.digest)))
             task.candidates += [Candidate(url) for url in more if url not in known]
             found = task.candidate()
         if found and not found.request:
             found.request = self._resolver.resolve(found.url)
+            if found.request.secret and task.lane != ALWAYS:
+                # Behind the redirect there may be a signed URL that any engine may have.
+                self._settle(task, found)
         return found
+
+    def explain(self, candidate: Candidate, error: TransferError) -> TransferError:
+        """Say why a place failed in the words of its kind of host."""
+        return self._resolver.explain(candidate.url, error)
 
     def lane(self, task: Task, request: Request) -> str:
         """Name the engine that `request` of this task goes to."""

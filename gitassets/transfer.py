@@ -65,7 +65,7 @@ class Transfer:
     def bring(self, wants: Iterable[Want]) -> Iterator[Delivery]:
         """Fetch each; equal digests must be asked for once."""
         for rank, want in enumerate(_ordered(wants, self._fleet.jobs)):
-            candidates = [Candidate(url) for url in dict.fromkeys(want.urls)]
+            candidates = self._supply.candidates(want)
             lane = self._fleet.usual(want.size)
             self._lanes[lane].put(Task(want, candidates, rank, lane))
         try:
@@ -226,6 +226,7 @@ class Transfer:
                 return
         if self._gives_up(task, error):
             return
+        error = self._supply.explain(candidate, error)
         verdict = judge(error, candidate, count, cap=self._retry_cap)
         if error.cause is Cause.UNRANGED and task in self._open:
             self._open[task].restart()

@@ -160,7 +160,7 @@ def _target(context: Context, to: str | None, name: str) -> AssetPath:
 def _from_url(context: Context, url: Url, wish: _Wish) -> Asset:
     path = _target(context, wish.to, name_of(url))
     try:
-        size = acquire.size_of(url, context.resolver, context.tuning)
+        size = acquire.size_of(url, context.resolver)
         transfer = context.transfer(total=size, files=1)
         digest = acquire.download(transfer, url, size=size, name=path, expected=wish.expected)
     except TransferError as error:

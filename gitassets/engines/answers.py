@@ -151,7 +151,15 @@ def _refusal(status: int, fields: Mapping[bytes, bytes], asked: Asked) -> Transf
     cause = _CAUSES.get(status, Cause.TRANSIENT if status in _CDN else Cause.LYING)
     wait = retry_after(fields) if cause is Cause.LIMITED else None
     reason = f"HTTP {status}" if status else "not an HTTP answer"
-    return TransferError(asked.source, reason, cause, status=status or None, retry_after=wait)
+    return TransferError(
+        asked.source, reason, cause,
+        status=status or None, retry_after=wait, code=_word(fields.get(b"x-error-code", b"")),
+    )  # fmt: skip
+
+
+def _word(text: bytes) -> str | None:
+    """A word to compare with; anything else that a server says is not passed on."""
+    return text.decode() if len(text) <= 40 and text.isalpha() else None
 
 
 def _redirect(status: int, fields: Mapping[bytes, bytes], asked: Asked) -> TransferError:

@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from gitassets.errors import Cause, TransferError
+from gitassets.sources.control import Control
+from gitassets.sources.rewrites import Rewrites
 
 if TYPE_CHECKING:
-    from gitassets.model import Request, Url
+    from gitassets.engines.base import Tuning
+    from gitassets.model import Digest, Request, Url
     from gitassets.sources.base import Policy, Source
 
 SOURCES = {
@@ -16,17 +19,24 @@ SOURCES = {
     "https": "gitassets.sources.web:Web",
     "file": "gitassets.sources.file:File",
 }
+_ANYWHERE = Rewrites()
 
 
 class Resolver:
     """Finds the source of a URL; keeps each for the run."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, tuning: Tuning, rewrites: Rewrites = _ANYWHERE) -> None:
         self.policy = policy
+        self.control = Control(policy, tuning)
+        self._rewrites = rewrites
         self._made: dict[str, Source] = {}
 
     def resolve(self, url: Url) -> Request:
         """Give the request for `url`. Raises TransferError."""
+        return self.source(url).resolve(url)
+
+    def source(self, url: Url) -> Source:
+        """Give the source of the URL's scheme. Raises TransferError when there is none."""
         scheme = url.scheme
         if scheme not in self._made:
             if scheme not in SOURCES:
@@ -34,6 +44,24 @@ class Resolver:
                     url, f"no source for '{scheme}:' URLs in this version", Cause.LYING
                 )
             module, _, attribute = SOURCES[scheme].partition(":")
-            made = getattr(import_module(module), attribute)(self.policy)
+            made = getattr(import_module(module), attribute)(self.control)
             self._made[scheme] = cast("Source", made)
-        return self._made[scheme].resolve(url)
+        return self._made[scheme]
+
+    def places(self, url: Url) -> tuple[Url, ...]:
+        """Give what is to be asked for `url`, in order: the user's mirrors, then itself."""
+        if self._rewrites is _ANYWHERE:
+            return (url,)
+        try:
+            address = self.source(url).address(url)
+        except TransferError:  # told when it is resolved
+            address = str(url)
+        return self._rewrites.places(url, address)
+
+    def cached(self, digest: Digest) -> tuple[Url, ...]:
+        """Give where a cache of the user's may have the content: asked before any URL."""
+        return self._rewrites.cached(digest)
+
+    def explain(self, url: Url, error: TransferError) -> TransferError:
+        """Say why `url` could not be had, in the words of its kind of host."""
+        return self.source(url).explain(url, error)

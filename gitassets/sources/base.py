@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from gitassets.addresses import is_private_host
 from gitassets.errors import Cause, TransferError
@@ -25,13 +25,23 @@ _ACROSS = frozenset({"accept", "user-agent"})
 
 
 class Source(Protocol):
-    """One URL scheme."""
+    """One URL scheme. Made with the `Control` that it may ask small questions through."""
 
     def resolve(self, url: Url) -> Request:
         """Give the request for `url`, with no network where the scheme needs none.
 
         Raises TransferError, with Cause.REFUSED when policy forbids to ask at all.
         """
+        ...
+
+    def address(self, url: Url) -> str:
+        """Give what would be dialled for `url`, as far as that is known without asking anybody."""
+        return str(url)
+
+    def explain(self, url: Url, error: TransferError) -> TransferError:
+        """Say in the words of this kind of host why `url` could not be had."""
+        del url
+        return error
 
 
 @dataclass(slots=True)
@@ -80,13 +90,15 @@ class Policy:
             raise TransferError(
                 request.url, f"redirect from {old.scheme} to {new.scheme} refused", Cause.LYING
             )
+        stays = same_origin(request.url, url)
         return replace(
             request,
             url=str(url),
             hops=request.hops + 1,
             private=self._private_hop(request, url),
+            secret=request.secret and stays,
             headers=request.headers
-            if same_origin(request.url, url)
+            if stays
             else tuple(pair for pair in request.headers if pair[0].lower() in _ACROSS),
         )
 
@@ -112,6 +124,14 @@ class Policy:
             if path.is_relative_to(root):
                 return root
         return None
+
+
+def allowing(url: Url) -> str:
+    """Give the entry of `assets.allow` that allows exactly the place that `url` names."""
+    if url.scheme == "file":
+        return unquote(url.removeprefix("file:")).replace("//", "", 1).rstrip("/")
+    host, port = _place(url)
+    return f"{host}:{port}"
 
 
 def _place(url: Url) -> tuple[str, int]:

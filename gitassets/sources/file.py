@@ -13,17 +13,18 @@ from urllib.parse import quote, unquote
 
 from gitassets.errors import Cause, TransferError
 from gitassets.model import Request
+from gitassets.sources.base import Source
 
 if TYPE_CHECKING:
     from gitassets.model import Url
-    from gitassets.sources.base import Policy
+    from gitassets.sources.control import Control
 
 
-class File:
+class File(Source):
     """A file below a directory that the user allowed."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, control: Control) -> None:
+        self._policy = control.policy
 
     def resolve(self, url: Url) -> Request:
         """Name the file and the directory that it may not leave. Raises TransferError."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from gitassets.engines.base import Job, Jobs
-    from gitassets.model import Url
+    from gitassets.model import Digest, Url
     from gitassets.sources.base import Policy
 
 
@@ -145,12 +145,23 @@ class FakeResolver:
         self.resolved: list[Url] = []
         self.refused: dict[str, TransferError] = {}
         self.headers: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.mirrors: dict[str, tuple[Url, ...]] = {}
+        self.caches: dict[str, tuple[Url, ...]] = {}
 
     def resolve(self, url: Url) -> Request:
         self.resolved.append(url)
         if url in self.refused:
             raise self.refused[url]
         return Request(str(url), url, self.headers.get(url, ()), private=True)
+
+    def places(self, url: Url) -> tuple[Url, ...]:
+        return self.mirrors.get(url, (url,))
+
+    def cached(self, digest: Digest) -> tuple[Url, ...]:
+        return self.caches.get(digest, ())
+
+    def explain(self, url: Url, error: TransferError) -> TransferError:
+        return error
 
 
 class Watcher:
