@@ -27,6 +27,7 @@ _SEALED = (
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
     "-c", "core.quotePath=false",
+    "-c", "core.splitIndex=false",
     "-c", "core.pager=cat",
     "-c", "diff.external=",
     "-c", "gc.auto=0",
@@ -54,7 +55,7 @@ class Pipes:
     def __init__(
         self, git_dir: Path, *, extra: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> None:
-        """Work on `git_dir`, the common directory of all work trees; `extra` joins its environment."""
+        """Work on `git_dir`, the common directory of all work trees, with `extra` variables."""
         self.git_dir = git_dir
         self._cwd = cwd or git_dir
         self._environment = {

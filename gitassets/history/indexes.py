@@ -61,9 +61,6 @@ def tree_of(pipes: Pipes, worktree: Worktree, copy: Path) -> bytes | None:
     if not worktree.index.exists():
         return None
     shutil.copyfile(worktree.index, copy)
-    for shared in worktree.git_dir.glob("sharedindex.*"):
-        # A split index finds its other half beside the index that git is told of.
-        shutil.copyfile(shared, copy.with_name(shared.name))
     at_copy = pipes.within(worktree.git_dir, worktree.top, copy)
     return bytes.fromhex(at_copy.run("write-tree").decode().strip())
 

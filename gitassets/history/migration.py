@@ -5,23 +5,25 @@ Until the switch nothing is visible to anybody, and an error leaves only files i
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import shlex
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, cast
 
-from gitassets.beneath import Root
 from gitassets.errors import HistoryError
 from gitassets.history import (
-    backup, commits, generated, harvest, indexes, maps, refs, study, switch,
+    backup,
+    commits,
+    generated,
+    harvest,
+    indexes,
+    maps,
+    refs,
+    study,
+    switch,
 )  # fmt: skip
 from gitassets.history.check import Checker
 from gitassets.history.harvest import Content
+from gitassets.history.job import Job, Keeper, Outcome, exclusive, push, record
 from gitassets.history.notes import NotesRewriter
 from gitassets.history.quarantine import Quarantine
 from gitassets.history.refs import Update
@@ -30,84 +32,19 @@ from gitassets.history.tags import TagRewriter
 from gitassets.history.trees import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from gitassets.gitpipes import Pipes
     from gitassets.history.commits import Rewritten
     from gitassets.history.indexes import Change
-    from gitassets.history.spec import Spec
     from gitassets.history.study import State, Study
     from gitassets.history.worktrees import Worktree
     from gitassets.store import Store
 
-Keeper: TypeAlias = "Callable[[dict[bytes, Content]], None]"
-
-
-@dataclass(slots=True)
-class Job:
-    """What is asked for."""
-
-    pipes: Pipes
-    main: Path | None
-    """The top of the main work tree; None: bare."""
-    spec: Spec
-    refs: Sequence[str] = ()
-    """Full names; none: all."""
-    say: Callable[[str], None] = lambda _: None
-    hashed: Callable[[int], None] = lambda _: None
-    """Told of bytes that were hashed."""
-    lfs_store: tuple[str, str] | None = None
-    """ID and URL of the LFS server: named by the new lockfiles when pointers leave."""
-    keep_elsewhere: Keeper = lambda _: None
-    """Called with everything that leaves, once it is in the cache and before any ref moves."""
-    approve: Callable[[Rewritten], None] = lambda _: None
-    """Called with the new commits when they are verified; raises to stop before any ref moves."""
-
-    @property
-    def state(self) -> Path:
-        """The directory of migrations."""
-        return self.pipes.git_dir / "assets" / "migrate"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of it."""
-
-    study: Study
-    done: Rewritten
-    updates: list[Update] = field(default_factory=list)
-    contents: dict[bytes, Content] = field(default_factory=dict)
-    missing: list[bytes] = field(default_factory=list)
-    """Pointers of which nobody here has the bytes."""
-    tag_signatures: int = 0
-    holders: int = 0
-    """Refs and tags that name trees or blobs, and stay."""
-    objects: int = 0
-    """Written."""
-    checked: tuple[int, int] = (0, 0)
-    """Pairs of roots, and assets in them."""
-    run: Path | None = None
-    """The directory of this migration: backup and maps; None when nothing changed."""
-    pushes: dict[str, str] = field(default_factory=dict)
-    left_alone: list[str] = field(default_factory=list)
-    """Files that somebody changed meanwhile."""
-
-
-@contextmanager
-def exclusive(state: Path) -> Iterator[None]:
-    """Be the only migration of this repository. Raises HistoryError."""
-    state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise HistoryError("another git assets migrate is running here") from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+__all__ = [
+    "Content", "Job", "Keeper", "Outcome", "exclusive", "migrate", "plan", "push", "record",
+]  # fmt: skip
 
 
 def plan(job: Job) -> tuple[State, Study]:
@@ -168,7 +105,7 @@ def _rewrite(
         done = commits.rewrite(quarantine.pipes, found.order, roots, quarantine, state.untracked)
         new_trees = {head: roots(tree) for head, tree in work.trees.items()}
         tags = TagRewriter(read.named, done.ids, roots.changed, quarantine)
-        updates = _updates(job, state, done, tags)
+        updates = _updates(state, done, tags)
         ids = {**done.ids, **tags.ids}
         updates += _notes(
             job, state, ids, NotesRewriter(read, ids, quarantine, found.inventory.width), quarantine
@@ -228,7 +165,7 @@ def _copy(job: Job, worktree: Worktree) -> Path:
     return job.state / f"index-{worktree.git_dir.name}"
 
 
-def _updates(job: Job, state: State, done: Rewritten, tags: TagRewriter) -> list[Update]:
+def _updates(state: State, done: Rewritten, tags: TagRewriter) -> list[Update]:
     found = [Update(ref.name, ref.id, tags(ref.id, ref.kind)) for ref in state.moving]
     found += [
         Update(tree.head, tree.detached, done.ids.get(tree.detached, tree.detached))
@@ -270,8 +207,6 @@ def _switch(
 
 
 def _stash(state: State, done: Rewritten, todo: switch.Switch) -> None:
-    from dataclasses import replace  # noqa: PLC0415 - one use
-
     todo.stash_before = state.stash
     todo.stash_after = [
         replace(entry, id=done.ids.get(bytes.fromhex(entry.id), bytes.fromhex(entry.id)).hex())
@@ -286,41 +221,3 @@ def _check_commits(pipes: Pipes, done: Rewritten) -> None:
     for found in pipes.sizes(done.ids.values()):
         if found is None or found[1] != b"commit":
             raise HistoryError("a new commit cannot be read; nothing was changed")
-
-
-def record(outcome: Outcome) -> None:
-    """Leave the facts that later commands and people ask for; nothing when nothing changed."""
-    if outcome.run is None:
-        return
-    done, survey = outcome.done, outcome.study.survey
-    missing = set(outcome.missing)
-    page = {
-        "version": 1,
-        "time": int(time.time()),
-        "commits": len(done.order),
-        "changed": len(done.ids),
-        "signatures": done.signatures + outcome.tag_signatures,
-        "mergetags": done.mergetags,
-        "mentions": done.mentions,
-        "objects": outcome.objects,
-        "pushes": outcome.pushes,
-        "missing": [
-            {
-                "path": path.decode("utf-8", "surrogateescape"),
-                "sha256": outcome.contents[blob].sha256,
-                "size": outcome.contents[blob].size,
-                "newest": outcome.study.newest(number).hex(),
-            }
-            for path, blobs in sorted(survey.versions.items())
-            for blob, number in blobs.items()
-            if blob in missing
-        ],
-    }
-    with Root(outcome.run) as root:
-        root.write_atomic("summary.json", json.dumps(page, indent=1).encode())
-
-
-def push(job: Job, command: str) -> None:
-    """Run one of the push lines, with the user's own hooks. Raises GitError."""
-    _, *words = shlex.split(command)
-    job.pipes.run("-c", "core.hooksPath=", *words)

@@ -10,9 +10,9 @@ from gitassets.history import entries
 names = st.sampled_from([b"a", b"a.b", b"a-b", b"b", b"100644 a", b"z", b"x 100644 b", b"\xff"])
 modes = st.sampled_from([b"100644", b"100755", b"40000", b"120000", b"160000"])
 objects = st.integers(0, 5).map(lambda number: bytes([number + 60]) * 20)
-trees = st.lists(st.tuples(modes, names, objects), max_size=7, unique_by=lambda entry: entry[1]).map(
-    lambda found: sorted(found, key=entries.key)
-)
+trees = st.lists(
+    st.tuples(modes, names, objects), max_size=7, unique_by=lambda entry: entry[1]
+).map(lambda found: sorted(found, key=entries.key))
 parse = entries.parser(20)
 
 
@@ -35,13 +35,15 @@ def test_quick_and_slow_edits_agree(tree: list[entries.Entry], wanted: dict) -> 
     slow = entries._edited_slowly(tree, edits)
     assert entries.edited(data, tree, edits) == slow
     expected = {**known, **{name: new for name, (_, new) in edits.items()}}
-    assert parse(slow) == sorted(
-        (entry for entry in expected.values() if entry), key=entries.key
-    )
+    assert parse(slow) == sorted((entry for entry in expected.values() if entry), key=entries.key)
 
 
 def test_all_entries_of_a_doubled_name_change() -> None:
-    tree = [(b"100644", b"a", b"1" * 20), (b"100644", b"a", b"2" * 20), (b"100644", b"b", b"3" * 20)]
+    tree = [
+        (b"100644", b"a", b"1" * 20),
+        (b"100644", b"a", b"2" * 20),
+        (b"100644", b"b", b"3" * 20),
+    ]
     edits = {b"a": (tree[0], None)}
     assert parse(entries.edited(entries.joined(tree), tree, edits)) == tree[2:]
 

@@ -81,7 +81,9 @@ def test_two_clones_with_different_branches_agree(repo: Repo, tmp_path: Path) ->
     migrate(clone, tmp_path)
     assert repo.git("rev-parse", "main") == clone.git("rev-parse", "main")
     assert clone.git("rev-parse", "yours~1") == repo.git("rev-parse", "main")
-    assert clone.git("rev-parse", "--short", "main") in clone.git("log", "-1", "--format=%s", "yours")
+    assert clone.git("rev-parse", "--short", "main") in clone.git(
+        "log", "-1", "--format=%s", "yours"
+    )
 
 
 def test_two_migrations_one_after_the_other_are_the_joined_one(repo: Repo, tmp_path: Path) -> None:
@@ -108,12 +110,16 @@ def test_a_lockfile_that_was_there_keeps_what_it_says(repo: Repo, tmp_path: Path
 
 
 def test_case_twins_and_odd_names_stay_in_git(repo: Repo, tmp_path: Path) -> None:
-    repo.commit("twins", {"Case/M.bin": large("1"), "case/m.bin": large("2"), "con.bin": large("3")})
+    repo.commit(
+        "twins", {"Case/M.bin": large("1"), "case/m.bin": large("2"), "con.bin": large("3")}
+    )
     repo.commit("one left", {"case/n": "n"})
     repo.git("rm", "-q", "Case/M.bin")
     repo.commit("no twin any more")
     done = migrate(repo, tmp_path)
-    assert {"Case/M.bin", "case/m.bin"} <= set(repo.git("ls-tree", "-r", "--name-only", "HEAD~1").split())
+    assert {"Case/M.bin", "case/m.bin"} <= set(
+        repo.git("ls-tree", "-r", "--name-only", "HEAD~1").split()
+    )
     assert "case/m.bin" not in pinned(repo, "HEAD~1")
     assert pinned(repo, "HEAD")["case/m.bin"] == 3000, "alone it can leave"
     assert "con.bin" in repo.git("ls-tree", "--name-only", "HEAD")

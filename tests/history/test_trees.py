@@ -21,7 +21,14 @@ from gitassets.paths import check_together, ignore_line
 names = st.sampled_from(["a", "a b", "[x]", "#h", "!n", "é", "a-b", "a.b", "z"])
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 texts = st.sampled_from(
-    ["", "*.log", "*.log\r\n", "!*.bin\n", f"x\n{ignore.BEGIN}\n/old\n{ignore.END}\ny\n", "\udcff\n"]
+    [
+        "",
+        "*.log",
+        "*.log\r\n",
+        "!*.bin\n",
+        f"x\n{ignore.BEGIN}\n/old\n{ignore.END}\ny\n",
+        "\udcff\n",
+    ]
 )
 
 

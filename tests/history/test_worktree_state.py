@@ -28,7 +28,12 @@ def repo(tmp_path: Path) -> Repo:
     repo = Repo.init(tmp_path / "repo")
     repo.commit(
         "one",
-        {"data/a.bin": large("a"), "data/.gitignore": "!*.bin\n", "x": "x\n", ".gitignore": "*.log\n"},
+        {
+            "data/a.bin": large("a"),
+            "data/.gitignore": "!*.bin\n",
+            "x": "x\n",
+            ".gitignore": "*.log\n",
+        },
     )
     return repo
 
@@ -37,7 +42,9 @@ def migrate(repo: Repo, tmp_path: Path) -> None:
     migrating.migrate(repo.path / ".git", repo.path, migrating.above(ABOVE), tmp_path / "cache")
 
 
-def test_a_clean_work_tree_stays_clean_and_assets_are_not_touched(repo: Repo, tmp_path: Path) -> None:
+def test_a_clean_work_tree_stays_clean_and_assets_are_not_touched(
+    repo: Repo, tmp_path: Path
+) -> None:
     before = (repo.path / "data/a.bin").stat()
     migrate(repo, tmp_path)
     after = (repo.path / "data/a.bin").stat()
@@ -59,7 +66,9 @@ def test_staged_and_unstaged_edits_of_an_ignore_file_both_stay(repo: Repo, tmp_p
     repo.write("data/.gitignore", "# mine\n!*.bin\n# staged\n")
     migrate(repo, tmp_path)
     assert repo.git("show", ":data/.gitignore").startswith("!*.bin\n# staged\n# git assets: begin")
-    assert repo.read("data/.gitignore").decode().startswith("# mine\n!*.bin\n# staged\n# git assets")
+    assert (
+        repo.read("data/.gitignore").decode().startswith("# mine\n!*.bin\n# staged\n# git assets")
+    )
     assert "/a.bin" in repo.git("show", "HEAD:data/.gitignore")
     assert "# staged" not in repo.git("show", "HEAD:data/.gitignore")
     assert repo.status == "MM data/.gitignore"
@@ -144,9 +153,7 @@ def test_a_stash_keeps_its_order_dates_and_words(repo: Repo, tmp_path: Path) -> 
     for number in range(3):
         repo.write("x", f"{number}\n")
         repo.write("untracked", large("u"))
-        repo.git(
-            "-c", f"user.name=N{number}", "stash", "push", "-q", "-u", "-m", f"entry {number}"
-        )
+        repo.git("-c", f"user.name=N{number}", "stash", "push", "-q", "-u", "-m", f"entry {number}")
     form = "--format=%gn %ge %gd %gs"
     before = repo.git("stash", "list", "--date=raw", form)
     migrate(repo, tmp_path)
