@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from gitassets.model import AssetPath, Url
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from gitassets.context import Context
     from gitassets.model import Asset
@@ -45,10 +47,13 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         edited = replace(edited, path=AssetPath(tree.relative(arguments.move)))
         if edited.path in old.assets or tree.root.stat(edited.path):
             raise Blocked(edited.path, "is there already")
-    tree.save_lockfile(old.without([path]).with_asset(edited))
+    new = old.without([path]).with_asset(edited)
     if arguments.move:
-        _move(context, path, edited.path)
+        with _moved(context, path, edited.path):
+            tree.save_lockfile(new)
         written = tree.update_ignores(add=[edited.path], drop=[path])
+    else:
+        tree.save_lockfile(new)
     if arguments.json:
         context.console.json("set", {"path": edited.path, "was": path})
     else:
@@ -69,10 +74,19 @@ def _edited(asset: Asset, arguments: argparse.Namespace) -> Asset:
     return asset
 
 
-def _move(context: Context, old: str, new: str) -> None:
+@contextmanager
+def _moved(context: Context, old: str, new: str) -> Iterator[None]:
+    """Move the file for what is done meanwhile, and for good when that succeeds."""
     tree = context.tree
-    if tree.root.stat(old):
+    there = tree.root.stat(old) is not None
+    if there:
         tree.root.rename(old, new)
+    try:
+        yield
+    except BaseException:
+        if there:
+            tree.root.rename(new, old)
+        raise
     if record := tree.records.pop(old, None):
         tree.records[new] = record
     tree.save_records()
