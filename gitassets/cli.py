@@ -7,6 +7,7 @@ answer is no or some assets failed, 128 fatal, 129 usage, 130 Ctrl-C. A verb is 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -17,21 +18,24 @@ from gitassets.errors import AssetsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MACHINE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+})  # fmt: skip
+"""A full disk, a directory that may not be written: told in the machine's own words, no bug."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status."""
     words = list(argv)
-    if not words or words[0] in {"-h", "--help"}:
-        sys.stdout.write(overview())
-        return 0 if words else 129
-    verb = "version" if words[0] == "--version" else words[0]
     from gitassets.console import Console  # noqa: PLC0415 - what fails first needs it, too
 
     console = Console()
     try:
-        if verb not in VERBS and verb not in PLUMBING:
-            raise UsageError(f"'{verb}' is not a git assets command", hint="git assets -h")
-        return _run(verb, words[1:])
+        if not words or words[0] in {"-h", "--help"}:
+            console.page(overview())
+            return 0 if words else 129
+        return _run("version" if words[0] == "--version" else words[0], words[1:])
     except AssetsError as error:
         console.failure(error)
         return error.status
@@ -40,12 +44,18 @@ def main(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:  # noqa: BLE001 - a bug of ours; the user gets one line and a log
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            place = f"'{os.fsdecode(error.filename)}': " if error.filename else ""
+            console.error(f"{place}{error.strerror}", word="fatal")
+            return 128
         from gitassets.crash import report  # noqa: PLC0415
 
         return report(error, console, verbose={"-v", "--verbose"} & set(words) != set())
 
 
 def _run(verb: str, words: list[str]) -> int:
+    if verb not in VERBS and verb not in PLUMBING:
+        raise UsageError(f"'{verb}' is not a git assets command", hint="git assets -h")
     arguments = parser_of(verb).parse_args(words)
     from gitassets.context import Context  # noqa: PLC0415 - -h needs none of it
 

@@ -30,8 +30,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """A path as git's porcelain writes it without -z: C-quoted when it holds a special byte."""
-    if path.isprintable() and path.isascii() and '"' not in path and "\\" not in path:
+    """A path as `git status --porcelain` writes it without -z: C-quoted when it has to be."""
+    if path.isprintable() and path.isascii() and not set(path) & set(' "\\'):
         return path
     escapes = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
     out = [
@@ -58,6 +58,10 @@ class Console:
     def answer(self, text: str = "", *, end: str = "\n") -> None:
         """Part of the answer, for people and scripts: stdout."""
         _write(sys.stdout, safe(text) + end)
+
+    def page(self, text: str) -> None:
+        """Words of ours, several lines of them: stdout."""
+        _write(sys.stdout, text)
 
     def records(self, lines: list[str], *, zero: bool) -> None:
         """Porcelain: one record a line, or NUL-terminated and raw."""

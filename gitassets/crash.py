@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitassets import __version__
-from gitassets.urls import redacted
+from gitassets.urls import redacted, safe
 
 if TYPE_CHECKING:
     from gitassets.console import Console
@@ -25,16 +25,17 @@ def report(error: Exception, console: Console, *, verbose: bool) -> int:
             *traceback.format_exception(type(error), error, error.__traceback__),
         )
     )
+    lines = [redacted(line) for line in text.splitlines()]
     name = f"git-assets-crash-{time.strftime('%Y%m%d-%H%M%S')}-"
     hint = "run it again with -v, and report what you see"
     try:
         with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".log", delete=False) as log:
-            log.write("\n".join(redacted(line) for line in text.splitlines()) + "\n")
+            log.write("\n".join(lines) + "\n")
         hint = f"please report it with the log: {Path(log.name)}"
     except OSError:
         pass
     words = traceback.format_exception_only(type(error), error)[-1].strip().splitlines()[0]
     console.error(f"internal error: {words}", hint=hint, word="fatal")
     if verbose:
-        sys.stderr.write(text)
+        sys.stderr.write("".join(f"{safe(line)}\n" for line in lines))
     return 128

@@ -31,5 +31,5 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.json:
         context.console.json("help", {"verb": arguments.verb, "text": text})
     else:
-        context.console.answer(text, end="")
+        context.console.page(text)
     return 0
