@@ -67,7 +67,10 @@ CASES = {
         ),
         disk=True,
     ),
-    "throttled": Case(pulls.throttled, (Goal("pull", "curl", 0.15),)),
+    "throttled": Case(
+        pulls.throttled,
+        (Goal("pull, curl", "curl", 0.15), Goal("pull, aria2c", "curl", 0.15)),
+    ),
     "distant": Case(pulls.distant, (Goal("pull", "aria2c -j16 -i", 0.6),)),
     "interrupted": Case(
         interrupted.interrupted,

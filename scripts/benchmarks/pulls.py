@@ -193,7 +193,11 @@ def throttled(bench: Bench) -> Samples:
     """One file of 512 MiB, each connection held to 20 MB/s."""
     server = bench.server("throttled", f"--rate={bench.count(20_000_000, 200_000_000)}")
     job = Job(bench, "held", 1, bench.count(512, 1) * data.MIB, server.url)
-    return bench.compare([job.ours("pull"), job.curl("curl")])
+    return bench.compare([
+        job.ours("pull, curl", "--engine", "curl"),
+        job.ours("pull, aria2c", "--engine", "aria2c"),
+        job.curl("curl"),
+    ])  # fmt: skip
 
 
 def distant(bench: Bench) -> Samples:
