@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
     Keep = Callable[[Study], dict[bytes, Content]]
 
-_COLLABORATORS = (
-    "For everybody who has a clone: git assets migrate adopt origin\n"
-    "(unpushed work ends up on the new history; nothing has to be cloned again)"
-)
-
 
 def resume(context: Context, job: Job) -> None:
     """Finish what a killed command began; the caller holds `exclusive`."""
@@ -44,6 +39,7 @@ def resume(context: Context, job: Job) -> None:
     if undone is not None:
         context.console.say("note: an interrupted undo was finished first")
     _left_alone(context, [*(left or ()), *(undone or ())])
+    undo.sweep(job.pipes, job.state, job.main)
 
 
 def settle(context: Context, job: Job, outcome: Outcome) -> None:
@@ -68,12 +64,13 @@ def settle(context: Context, job: Job, outcome: Outcome) -> None:
 
 def advise(context: Context, job: Job) -> None:
     """Print what others need: the words for collaborators, and the lines for CI."""
-    first = holders.first_changed(job.state)
-    context.console.say(_COLLABORATORS)
-    context.console.say("For CI, in a clone with all history:\n" + guard.ci(first).rstrip())
-    context.console.say(
-        "When the new history is pushed and everybody is well: git assets migrate finalize"
-    )
+    say = context.console.say
+    say("For everybody who has a clone: git assets migrate adopt origin")
+    say("  (unpushed work ends up on the new history; nothing has to be cloned again)")
+    say("For CI, in a clone that is not shallow:")
+    for line in guard.ci(holders.first_changed(job.state)).splitlines():
+        say(f"  {line}")
+    say("When the new history is pushed and everybody is well: git assets migrate finalize")
 
 
 def follow(context: Context, job: Job, arguments: argparse.Namespace, keep: Keep) -> int:

@@ -47,8 +47,9 @@ class Outcome:
 
 def backups(state: Path) -> list[Path]:
     """Give the directories of the migrations that can still be undone, the oldest first."""
-    runs = [run for run in (state / "runs").glob("*") if (run / backup.RECORD).exists()]
-    return sorted(runs, key=lambda run: int(run.name))
+    runs = [run for run in (state / "runs").glob("*") if run.name.isdecimal()]
+    recorded = [run for run in runs if (run / backup.RECORD).exists()]
+    return sorted(recorded, key=lambda run: int(run.name))
 
 
 def plan(pipes: Pipes, state: Path, main: Path | None) -> Outcome:

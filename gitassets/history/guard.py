@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from gitassets.beneath import Root
 from gitassets.errors import Blocked
-from gitassets.history import lfs_leftovers
+from gitassets.history import debris, lfs_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +75,7 @@ def install(pipes: Pipes, top: Path | None) -> str | None:
     if not directory.is_relative_to(pipes.git_dir):
         return f"'{place}' is not this clone's own; put these lines in front:\n{_TEXT}"
     directory.mkdir(exist_ok=True)
+    debris.clear(directory)
     with Root(directory) as root:
         try:
             text = _read(root) or _FIRST_LINE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gitassets.beneath import Root
 from gitassets.errors import HistoryError
-from gitassets.history import switch
+from gitassets.history import debris, switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +90,8 @@ def exclusive(state: Path) -> Iterator[None]:
         os.close(descriptor)
         raise HistoryError("another git assets migrate is running here") from error
     try:
+        for directory in (state, *state.glob("runs/*")):
+            debris.clear(directory)
         yield
     finally:
         if not switch.pending(state):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from gitassets.beneath import Root
 from gitassets.errors import Blocked
+from gitassets.history import debris
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +86,7 @@ def remove(pipes: Pipes, found: Leftovers) -> list[str]:
     """
     changed = []
     if found.hooks:
+        debris.clear(found.directory)
         with Root(found.directory) as root:
             changed = [hook.name for hook in found.hooks if not _replace(root, hook)]
     for key in dict.fromkeys(key for key, _ in found.settings):

@@ -11,7 +11,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from gitassets.beneath import Root
-from gitassets.history import guard, lfs_leftovers
+from gitassets.history import debris, guard, lfs_leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ def settings(pipes: Pipes, saved: Path) -> None:
     """
     if not saved.exists():
         return
+    debris.clear(pipes.git_dir)
     now = pipes.git_dir / "config"
     probe = saved.with_name("config-probe")
     shutil.copyfile(saved, probe)
@@ -49,8 +50,9 @@ def hooks(pipes: Pipes, saved: Path, top: Path | None) -> list[str]:
 
     `top` is the main work tree. Raises GitError, OSError.
     """
-    guard.uninstall(pipes, top)
     directory = lfs_leftovers.hooks_directory(pipes, top)
+    debris.clear(directory)
+    guard.uninstall(pipes, top)
     if not saved.is_dir() or not directory.is_relative_to(pipes.git_dir):
         return []
     changed = []

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gitassets.beneath import Root
 from gitassets.errors import GitError, HistoryError
-from gitassets.history import generated, refs, stash
+from gitassets.history import debris, generated, refs, stash
 from gitassets.history.generated import Write
 from gitassets.history.refs import Update
 from gitassets.history.stash import Entry
@@ -94,6 +94,8 @@ def resume(pipes: Pipes, state: Path) -> list[str] | None:
     if not pending(state):
         return None
     ready, switch = _read(state)
+    for top, writes in switch.files.items():
+        debris.beside(Path(top), writes)
     if not ready:
         _abandon(state, switch)
         return []

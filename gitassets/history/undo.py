@@ -8,6 +8,7 @@ carries them over. The assets on disk stay where they are.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,6 +120,24 @@ def complete(pipes: Pipes, state: Path, main: Path | None) -> list[str] | None:
             continue
         return _restore(pipes, run, main)
     return None
+
+
+def sweep(pipes: Pipes, state: Path, main: Path | None) -> None:
+    """Delete the records of migrations that were killed before any ref moved.
+
+    After `switch.resume`; the caller holds `exclusive`. Raises GitError, OSError.
+    """
+    for run in (state / "runs").glob("*"):
+        if not run.name.isdecimal():
+            shutil.rmtree(run)  # one that was forgotten
+        elif not (run / maps.FIRST).exists():
+            restore.forget(run)
+        elif not (run / "summary.json").exists():
+            facts = _Facts.read(pipes, run, main)
+            names = {ref.name: ref.id for ref in facts.refs.values()}
+            names |= {tree.head: tree.detached for tree in facts.trees if tree.detached}
+            if not any(names.get(name) == new for name, (_, new) in facts.moved.items()):
+                restore.forget(run)
 
 
 def _restore(pipes: Pipes, run: Path, main: Path | None) -> list[str]:
