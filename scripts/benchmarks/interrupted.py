@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
     from benchmarks.bench import Bench
 
+LINE = 25_000_000
+"""Bytes a second of each connection."""
+
 
 def interrupted(bench: Bench) -> Samples:
     """One file of 1 GiB; kill -9 of the whole process group at half, then the same command."""
     size = bench.count(1024, 8) * data.MIB
-    job = pulls.Job(bench, "interrupted", 1, size)
+    # A line that is slower than the reader: what the server has sent is what was fetched. At full
+    # speed megabytes wait in socket buffers, and are gone when a connection is closed.
+    line = bench.server("line", f"--rate={LINE}")
+    job = pulls.Job(bench, "interrupted", 1, size, line.url)
     samples = Samples()
     for engine in ("curl", "aria2c"):
         contender = job.ours(f"pull, {engine}", "--engine", engine)
@@ -43,7 +49,7 @@ def _twice(bench: Bench, contender: Contender, size: int) -> Measured:
     """Kill one run at half and measure the second.
 
     Fetched is what the file system really holds when the first run is dead, and what the server
-    sent to the second. What the first left unread in socket buffers never was fetched.
+    sent to the second.
     """
     cache = _cache(contender)
     with bench.meter.log.open("wb") as log:
