@@ -182,6 +182,11 @@ def set_config(key: str, value: str, *, add: bool = False) -> None:
     )
 
 
+def drop_config(section: str) -> None:
+    """Remove one whole section of this repository's own configuration. Raises GitError."""
+    run("config", "--local", "--remove-section", section)
+
+
 def show(revision: str, path: str) -> bytes | None:
     """The text of `path` in `revision`; None when either does not exist."""
     done = _start(("cat-file", "blob", f"{revision}:{path}"), stdin=None, cwd=None)

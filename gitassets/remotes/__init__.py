@@ -1,0 +1,105 @@
+"""The remotes by URL scheme: one line each, imported when one is used.
+
+Which remotes there are is said by git config alone (`assets.remote.NAME.url`), never by a committed
+file: a lockfile chooses no place that anything is pushed to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from gitassets.config import PUSH_DEFAULT
+from gitassets.errors import ConfigError, UsageError
+from gitassets.model import Url
+from gitassets.remotes.base import Named
+from gitassets.urls import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitassets.config import Config
+    from gitassets.remotes.base import Remote, Surroundings
+
+__all__ = ["REMOTES", "Named", "address", "checked", "chosen", "configured", "connect"]
+
+REMOTES = {
+    "file": "gitassets.remotes.directory:Directory",
+    "http": "gitassets.remotes.web:Web",
+    "https": "gitassets.remotes.web:Web",
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_KEY = re.compile(r"assets\.remote\.(.+)\.(url|publicurl)")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+"""Two letters at least: `C:` is a drive."""
+
+
+def checked(name: str) -> str:
+    """Give a name that a remote may have. Raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name has letters, digits, '-' and '_'")
+    return name
+
+
+def address(text: str, here: Path) -> str:
+    """Read the place that a user names: a URL of a known scheme, or a directory, made absolute.
+
+    Raises ValueError.
+    """
+    found = _SCHEME.match(text)
+    if not found:
+        if not text:
+            raise ValueError("empty")
+        return os.path.normpath(here / os.path.expanduser(text))  # noqa: PTH111 - no symlink is resolved
+    url = Url(text)
+    if url.scheme not in REMOTES:
+        known = " ".join(sorted(REMOTES))
+        raise ValueError(f"nothing can be pushed to '{url.scheme}:' (known: {known}, a directory)")
+    if "?" in url or "#" in url:
+        raise ValueError("a remote's URL ends with its path, without ? or #")
+    return url.rstrip("/")
+
+
+def configured(config: Config) -> dict[str, Named]:
+    """Give the remotes of git config by name. Raises ConfigError."""
+    rows: dict[str, dict[str, str]] = {}
+    for key, value in config.rows:
+        if found := _KEY.fullmatch(key):
+            rows.setdefault(found[1], {})[found[2]] = value or ""
+    return {name: _named(name, row) for name, row in sorted(rows.items()) if "url" in row}
+
+
+def _named(name: str, row: Mapping[str, str]) -> Named:
+    url = row["url"]
+    public = row.get("publicurl")
+    try:
+        # A relative path that somebody wrote by hand would depend on where the command starts.
+        place = address(url, Path("/"))
+        return Named(checked(name), place, Url(public) if public else None)
+    except ValueError as error:
+        raise ConfigError(f"assets.remote.{name}.url", redacted(url), str(error)) from error
+
+
+def chosen(config: Config, name: str | None) -> Named:
+    """Give the remote of that name, or the default, or the only one. Raises UsageError."""
+    known = configured(config)
+    name = name or config.get(PUSH_DEFAULT)
+    if not name:
+        if len(known) == 1:
+            return next(iter(known.values()))
+        which = f"which of {', '.join(known)}? --to REMOTE" if known else "there is no remote"
+        raise UsageError(which, hint="git assets remote add NAME URL" if not known else None)
+    if name not in known:
+        raise UsageError(f"there is no remote '{name}'", hint="git assets remote list")
+    return known[name]
+
+
+def connect(named: Named, surroundings: Surroundings) -> Remote:
+    """Make the remote; nothing is asked yet. Raises UsageError when its library is not there."""
+    found = _SCHEME.match(named.url)
+    module, _, attribute = REMOTES[found[1] if found else "file"].partition(":")
+    made = getattr(import_module(module), attribute)(named, surroundings)
+    return cast("Remote", made)
