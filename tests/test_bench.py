@@ -67,6 +67,16 @@ def test_json_has_its_shape(document):
             assert [run["seconds"] > 0 and run["peak"] > 2**20 for run in runs] == [True]
 
 
+def test_kept_files_are_read_back(document, tmp_path):
+    kept = tmp_path / "kept.json"
+    kept.write_text(json.dumps(document))
+    done = bench(f"--from={kept}", "--markdown")
+    assert done.returncode == 0, done.stderr
+    titles = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("###")]
+    assert titles == ["small", "distant", "start-up"]
+    assert "| pull / aria2c -j16 -i |" in done.stdout
+
+
 def test_bytes_come_from_the_servers_log(document):
     small = document["cases"][0]
     moved = {name: runs[0]["moved"] for name, runs in small["contenders"].items()}

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import machine, plot, table
+from benchmarks import kept, machine, plot, table
 from benchmarks.bench import Bench, Skipped, file_system, interpreter
 from benchmarks.cases import CASES
 from benchmarks.run import Failed, Samples, say
@@ -35,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
         for name, case in CASES.items():
             print(f"{name.ljust(16)} {case.about}")
         return 0
+    if options.kept:
+        _show(kept.read(options.kept), options)
+        return 0
     unknown = set(options.case or ()) - set(CASES)
     if unknown:
         print(f"error: no case '{min(unknown)}'\nhint: scripts/bench --list", file=sys.stderr)
@@ -54,6 +57,11 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         document = table.document(results, *about)
         options.json.write_text(json.dumps(document, indent=1) + "\n")
+    _show(results, options)
+    return 1 if _bad(results, quick=options.quick) else 0
+
+
+def _show(results: Sequence[Result], options: argparse.Namespace) -> None:
     growth = next((each for each in results if each.name == "growth"), None)
     if growth is not None:
         for step, points in plot.curves(growth.samples).items():
@@ -63,7 +71,6 @@ def main(argv: Sequence[str]) -> int:
         if options.plot:
             options.plot.write_text(plot.svg(growth.samples))
     print(table.text(results, markdown=options.markdown, judged=not options.quick))
-    return 1 if _bad(results, quick=options.quick) else 0
 
 
 def _run(bench: Bench, name: str, case: Case) -> Result:
@@ -126,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the growth plot (SVG)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="keep everything that was measured"
+    )
+    parser.add_argument(
+        "--from",
+        type=Path,
+        action="append",
+        dest="kept",
+        metavar="FILE",
+        help="run nothing: print what --json kept; repeat",
     )
     parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="work here (memory)")
