@@ -33,7 +33,8 @@ _SEALED = (
     "-c", "gc.auto=0",
     "-c", "maintenance.auto=false",
 )  # fmt: skip
-_KEPT = ("GIT_CONFIG", "GIT_EXEC_PATH", "GIT_CEILING", "GIT_ALLOW_PROTOCOL", "GIT_ASSETS")
+_KEPT = ("GIT_CONFIG", "GIT_EXEC_PATH", "GIT_CEILING", "GIT_ALLOW_PROTOCOL", "GIT_ASSETS",
+         "GIT_AUTHOR_", "GIT_COMMITTER_")  # fmt: skip
 """Beginnings of the variables that may stay; GIT_DIR, GIT_INDEX_FILE and their kind may not."""
 _FLUSH_IDS = 512
 """Ids that are written at once; the pipe holds 64 KiB."""

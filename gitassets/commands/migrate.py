@@ -17,6 +17,7 @@ from gitassets.history import (
     migration,
     place,
     plan,
+    single,
     verify,
 )  # fmt: skip
 from gitassets.history.spec import DEFAULT_ABOVE, Rule, Spec
@@ -68,6 +69,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--store", action="append", default=[], metavar="ID=URL",
         help="a [store.ID] for every lockfile; `lfs=` leaves the LFS server out",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-rewrite", action="store_true", help="keep all ids: one new commit moves HEAD's files"
+    )
     parser.add_argument("-n", "--dry-run", action="store_true", help="show the plan, write nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("--push", action="store_true", help="push the new history when it is made")
@@ -121,7 +125,8 @@ def _migrate(context: Context, job: migration.Job, arguments: argparse.Namespace
             _ask(context, job)
         missing: set[str] = set()
         job.keep_elsewhere = _uploader(context, arguments)
-        outcome = migration.migrate(job, context.store, _keeper(context, job, missing))
+        begin = single.commit if arguments.no_rewrite else migration.migrate
+        outcome = begin(job, context.store, _keeper(context, job, missing))
         migration_after.settle(context, job, outcome)
     outcome.missing = [
         blob for blob, content in outcome.contents.items() if content.sha256 in missing

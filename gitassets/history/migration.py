@@ -69,13 +69,13 @@ def migrate(job: Job, store: Store, keep_bytes: Callable[[Study], dict[bytes, Co
     with Quarantine(
         job.pipes, job.state / "quarantine", objects.resolve(), algorithm
     ) as quarantine:
-        trees = _index_trees(job, quarantine.pipes, state)
+        trees = index_trees(job, quarantine.pipes, state)
         found = study.take(
             quarantine.pipes, state, job.spec,
             extra_roots=trees.values(), whole=not job.refs, lfs_store=job.lfs_store,
         )  # fmt: skip
         contents = keep_bytes(found)
-        wanted = [blob for blob in _ordered(found) if blob not in contents]
+        wanted = [blob for blob in ordered(found) if blob not in contents]
         contents |= harvest.contents(quarantine.pipes, wanted, store, job.hashed)
         job.keep_elsewhere(contents)
         return _rewrite(job, state, found, contents, _Work(quarantine, trees, algorithm))
@@ -132,7 +132,7 @@ def _rewrite(
                 head: indexes.difference(quarantine.pipes, tree, new_trees[head])
                 for head, tree in moved.items()
             }
-            todo = _switch(job, state, quarantine.pipes, read, changes)
+            todo = prepared(job, state, quarantine.pipes, read, changes)
         packing.result()
     todo.updates = updates
     _stash(state, done, todo)
@@ -146,14 +146,15 @@ def _rewrite(
     return outcome
 
 
-def _ordered(found: Study) -> list[bytes]:
+def ordered(found: Study) -> list[bytes]:
     """Give the blobs to hash, in the order of the packs as far as it is known."""
     todo = found.survey.blobs
     first = [blob for blob in found.inventory.large if blob in todo]
     return [*first, *sorted(todo.difference(first))]
 
 
-def _index_trees(job: Job, pipes: Pipes, state: State) -> dict[str, bytes]:
+def index_trees(job: Job, pipes: Pipes, state: State) -> dict[str, bytes]:
+    """Write every index as a tree, and copy it; by the name of the work tree's HEAD."""
     trees = {}
     for worktree in state.worktrees:
         if worktree.top and (tree := indexes.tree_of(pipes, worktree, _copy(job, worktree))):
@@ -187,13 +188,14 @@ def _notes(
     return [Update(ref.name, ref.id, done.ids[ref.id]) for ref in found if ref.id in done.ids]
 
 
-def _switch(
+def prepared(
     job: Job,
     state: State,
     pipes: Pipes,
     read: Callable[[bytes], bytes],
     changes: dict[str, list[Change]],
 ) -> switch.Switch:
+    """Make new indexes and the new texts of generated files, without touching the old ones."""
     todo = switch.Switch()
     for worktree in state.worktrees:
         found = changes.get(worktree.head)

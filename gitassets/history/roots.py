@@ -128,7 +128,7 @@ class RootRewriter:
             same = old is not None and (old.sha256, old.size) == (asset.sha256, asset.size)
             assets.append(replace(old, executable=asset.executable) if old and same else asset)
         spec = self._facts.choice.spec
-        merged = replace(before.with_assets(assets), extra={**before.extra, TABLE: spec.table()})
+        merged = replace(before.with_assets(assets), extra={**before.extra, **spec.extra()})
         for name, url in spec.stores:
             merged = merged.with_store(StoreTable(name, Url(url)))
         return lockfile.dump(merged).encode()
@@ -186,6 +186,8 @@ def outdated(text: bytes, table: dict[str, object]) -> bool:
 
 def _outdated(before: Lockfile | None, facts: Facts) -> bool:
     found = before.extra.get(TABLE) if before else None
+    if not facts.choice.spec.stands_in_lockfiles:
+        return False
     return found is not None and found != facts.choice.spec.table()
 
 

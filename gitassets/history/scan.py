@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARALLEL: Final = 20_000
 """Trees from which on a second process pays for itself."""
+_SLICES: Final = 8
 _SPECIAL: Final = (b" .gitattributes\0", b" .lfsconfig\0")
 
 
@@ -83,12 +84,13 @@ def _scan(pipes: Pipes, trees: Sequence[bytes], wanted: Wanted, width: int) -> l
     from multiprocessing import get_context  # noqa: PLC0415
 
     # Neighbours in the list are neighbours in the pack: slices, so that each keeps its delta bases.
-    step = -(-len(trees) // count)
+    # Several for each process: what comes back is in memory twice while it is unpacked.
+    step = -(-len(trees) // (count * _SLICES))
     slices = [trees[at : at + step] for at in range(0, len(trees), step)]
     global _shared  # noqa: PLW0603 - what the forked processes inherit instead of a pickled copy
     _shared = work
     try:
-        with ProcessPoolExecutor(len(slices), mp_context=get_context("fork")) as pool:
+        with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
             return list(pool.map(_scan_slice, slices))
     finally:
         _shared = None

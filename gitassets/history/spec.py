@@ -67,6 +67,8 @@ class Spec:
     in the next would be overwritten by git at every switch between the two."""
     stores: tuple[tuple[str, str], ...] = ()
     """ID and URL, sorted."""
+    stands_in_lockfiles: bool = True
+    """Not when a single commit moves files out: no history was rewritten then."""
 
     @property
     def leaves_lfs(self) -> bool:
@@ -114,7 +116,11 @@ class Spec:
     def head(self) -> bytes:
         """Give the part of a lockfile that stands before its assets."""
         stores = {name: StoreTable(name, Url(url)) for name, url in self.stores}
-        return dump(Lockfile(stores=stores, extra={TABLE: self.table()})).encode()
+        return dump(Lockfile(stores=stores, extra=self.extra())).encode()
+
+    def extra(self) -> dict[str, object]:
+        """Give the tables that a rewritten lockfile has besides stores and assets."""
+        return {TABLE: self.table()} if self.stands_in_lockfiles else {}
 
     @classmethod
     def read(cls, lockfile: Lockfile, paths: bytes = b"") -> Spec | None:

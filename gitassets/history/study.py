@@ -15,7 +15,7 @@ from gitassets.history.roots import outdated
 from gitassets.history.spec import PATHS_FILE, TABLE, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from gitassets.gitpipes import Pipes
@@ -159,22 +159,28 @@ def _blob(pipes: Pipes, name: str) -> bytes | None:
         return None
 
 
-def _hot(pipes: Pipes, choice: Choice, found: Inventory, roots: Sequence[bytes]) -> set[bytes]:
-    table = choice.spec.table()
+def changing_attributes(pipes: Pipes) -> Callable[[Iterable[bytes]], set[bytes]]:
+    """Give what tells which `.gitattributes` and `.lfsconfig` blobs change when LFS is left."""
 
-    def changing_attributes(blobs: Iterable[bytes]) -> set[bytes]:
+    def judge(blobs: Iterable[bytes]) -> set[bytes]:
         return {
             blob.id
             for blob in pipes.objects(list(blobs))
             if attributes.has_lfs(blob.data) or b"[lfs" in blob.data
         }
 
+    return judge
+
+
+def _hot(pipes: Pipes, choice: Choice, found: Inventory, roots: Sequence[bytes]) -> set[bytes]:
+    table = choice.spec.table()
+
     def changing_lockfiles(blobs: Iterable[bytes]) -> set[bytes]:
         return {blob.id for blob in pipes.objects(list(blobs)) if outdated(blob.data, table)}
 
     wanted = scan.Wanted(
         found.large.keys() | found.pointers.keys(),
-        changing_attributes if choice.spec.leaves_lfs else None,
+        changing_attributes(pipes) if choice.spec.leaves_lfs else None,
         frozenset(roots),
         changing_lockfiles,
     )
