@@ -57,7 +57,7 @@ def plan(console: Console, made: Plan, state: State, study: Study, *, as_json: b
     )
     for row in made.leaving[:_ROWS]:
         say(
-            f"{row.versions:>6} {human(row.bytes):>11}  {_name(row.path)}  newest in {row.newest[:10]}"
+            f"{row.versions:>6} {human(row.bytes):>11}  {_name(row.path)}  newest {row.newest[:10]}"
         )
     if len(made.leaving) > _ROWS:
         say(f"   ... and {len(made.leaving) - _ROWS:,} more paths (--json has all)")

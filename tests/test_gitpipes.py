@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.repo import Repo
 
 from gitassets.errors import GitError
 from gitassets.gitpipes import Pipes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def blobs(repo: Repo, count: int) -> list[bytes]:
@@ -48,7 +51,7 @@ def test_who_leaves_early_leaves_no_process(repo: Repo) -> None:
 
 def test_a_failing_command_says_why(repo: Repo) -> None:
     pipes = Pipes(repo.path / ".git")
-    with pytest.raises(GitError, match="single revision|ambiguous|unknown|bad"):
+    with pytest.raises(GitError, match=r"single revision|ambiguous|unknown|bad"):
         pipes.run("rev-parse", "--verify", "no-such-thing^{tree}")
     with pytest.raises(GitError), pipes.reading("rev-list", "no-such-thing") as out:
         out.read()
@@ -59,7 +62,8 @@ def test_large_objects_come_in_pieces(repo: Repo) -> None:
     repo.write("large", data)
     name = bytes.fromhex(repo.git("hash-object", "-w", "large"))
     ((found, size, pieces),) = (
-        (name, size, list(pieces)) for name, size, pieces in Pipes(repo.path / ".git").streams([name])
+        (name, size, list(pieces))
+        for name, size, pieces in Pipes(repo.path / ".git").streams([name])
     )
     assert (found, size) == (name, len(data))
     assert len(pieces) == 4

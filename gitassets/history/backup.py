@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gitassets.beneath import Root
@@ -18,6 +17,7 @@ from gitassets.history import stash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gitassets.gitpipes import Pipes
     from gitassets.history.refs import Ref

@@ -58,7 +58,7 @@ class Checker:
         """The last verdict rests on more than the differences."""
 
     def roots(self, pairs: Mapping[bytes, bytes]) -> int:
-        """Compare old with new roots; gives how many. Raises HistoryError at the first wrong one."""
+        """Compare old with new roots; gives how many. Raises HistoryError at the first wrong."""
         count = 0
         for heading, raw in self._differences(pairs):
             count += 1
@@ -114,8 +114,10 @@ class Checker:
             return not gone
         if change.added:
             return change.new == self._id(text)
-        if change.removed:
-            return False
+        return not change.removed and self._joins(change, gone)
+
+    def _joins(self, change: Change, gone: list[Change]) -> bool:
+        """Tell whether a lockfile became what it was and what left."""
         before = lockfile.load(self._read(bytes.fromhex(change.old.decode())))
         after = lockfile.load(self._read(bytes.fromhex(change.new.decode())))
         left = {each.path.decode(): each for each in gone}
@@ -158,7 +160,7 @@ class Checker:
         return self._id(text.encode("utf-8", "surrogateescape")) == change.new
 
     def _is_named(self, root: bytes, path: str) -> bool:
-        """Look for the path's line in every ignore file above it: it may have stood there before."""
+        """Look for the line in every ignore file above the path: it may have been there before."""
         folder = path
         while folder:
             folder = folder.rpartition("/")[0]

@@ -92,7 +92,10 @@ def rewrite(
     sink: Sink,
     untouched: AbstractSet[bytes] = frozenset(),
 ) -> Rewritten:
-    """Rewrite commits, given parents first; `untouched` ones stay. Raises GitError, HistoryError."""
+    """Rewrite commits, given parents first; `untouched` ones stay.
+
+    Raises GitError, HistoryError.
+    """
     done = Rewritten(order=order)
     mentions = Mentions(len(order[0]) if order else 20)
     for commit in pipes.objects(order):

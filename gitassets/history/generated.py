@@ -1,4 +1,4 @@
-"""The files that a migration writes into work trees: lockfile, ignore and attribute files, no other.
+"""The files that a migration writes into work trees: lockfile, ignore and attribute files.
 
 A file with unstaged edits gets the same edit that its staged text got, and keeps its own.
 """

@@ -47,7 +47,7 @@ class Mentions:
     def replaced(
         self, message: bytes, commit: bytes, ids: Mapping[bytes, bytes]
     ) -> tuple[bytes, int]:
-        """Give the message of `commit` with the new ids of its ancestors, and how many there are."""
+        """Give the message of `commit` with new ids of its ancestors, and how many there are."""
         count = 0
 
         def new(found: re.Match[bytes]) -> bytes:

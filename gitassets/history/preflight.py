@@ -31,7 +31,7 @@ def blockers(pipes: Pipes, trees: Sequence[Worktree]) -> list[Remark]:
                             "git fetch --unshallow"))  # fmt: skip
     if (pipes.git_dir / "info" / "grafts").exists():
         found.append(Remark("info/grafts changes history for this clone only",
-                            "git replace --convert-graft-file, then look at git replace"))  # fmt: skip
+                            "git replace --convert-graft-file"))  # fmt: skip
     for tree in trees:
         found += _of(pipes, tree)
     return found

@@ -1,4 +1,4 @@
-"""Everything that is known before anything is written: what `--dry-run` shows and a migration uses."""
+"""All that is known before anything is written: what `--dry-run` shows and a migration uses."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def take(  # noqa: PLR0913 - each says what is read, in a word
 
 
 def earlier_specs(pipes: Pipes, moving: Iterable[Ref]) -> list[Spec]:
-    """Give the specs that the lockfiles at the tips hold, each once. Raises GitError, AssetsError."""
+    """Give the specs in the lockfiles at the tips, each once. Raises GitError, AssetsError."""
     found: dict[str, Spec] = {}
     tips = dict.fromkeys(ref.peeled for ref in moving if ref.peeled_kind == b"commit")
     for tip in tips:

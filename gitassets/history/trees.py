@@ -131,7 +131,7 @@ class TreeRewriter:
         return Content(data, found, walk.edits, walk.node())
 
     def node(self, tree: bytes, prefix: bytes | None) -> Node:
-        """Rewrite a directory below the root; `prefix` is its path, or None where it is not known."""
+        """Rewrite a directory below the root; `prefix` is its path, None where none is known."""
         key = (tree, prefix)
         if key in self._nodes:
             return self._nodes[key]
@@ -167,7 +167,7 @@ class TreeRewriter:
         return b"%s%s\n%s\n%s\n" % (data, begin, b"\n".join(sorted(lines)), ignore.END.encode())
 
     def _interesting(self, found: list[Entry], prefix: bytes | None) -> list[Entry]:
-        """Give the entries that may change: by their ids, and by name where the spec names places."""
+        """Give the entries that may change: by id, and by name where the spec names places."""
         ids = self._ids
         if not (names := self._names.get(prefix)):
             return [entry for entry in found if entry[2] in ids]

@@ -93,11 +93,11 @@ def _contents(pipes: Pipes, pairs: Mapping[bytes, bytes], spec: Spec) -> dict[by
         if not generated.is_generated(change.path):
             gone.add(bytes.fromhex(change.old.decode()))
     found: dict[bytes, Content] = {}
-    plain = []
-    for got in pipes.sizes(sorted(gone)):
-        if got and got[2] <= pointers.MAX_SIZE and any(rule.lfs for rule in spec.rules):
-            plain.append(got[0])
-    for blob in pipes.objects(plain):
+    lfs = any(rule.lfs for rule in spec.rules)
+    small = [
+        got[0] for got in pipes.sizes(sorted(gone)) if lfs and got and got[2] <= pointers.MAX_SIZE
+    ]
+    for blob in pipes.objects(small):
         if pointer := pointers.parse(blob.data):
             found[blob.id] = Content(pointer.sha256, pointer.size)
     rest = sorted(gone - found.keys())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from gitassets.history import ropes
 from gitassets.history.ropes import MARK, Joiner, Rope
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def leaf(name: bytes) -> bytes:
