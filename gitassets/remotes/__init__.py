@@ -30,6 +30,9 @@ REMOTES = {
     "file": "gitassets.remotes.directory:Directory",
     "http": "gitassets.remotes.web:Web",
     "https": "gitassets.remotes.web:Web",
+    "s3": "gitassets.remotes.bucket:Bucket",
+    "gs": "gitassets.remotes.bucket:Bucket",
+    "az": "gitassets.remotes.bucket:Bucket",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _KEY = re.compile(r"assets\.remote\.(.+)\.(url|publicurl)")

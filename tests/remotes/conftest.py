@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.content import digest
 from support.depot import Depot
+from support.s3 import S3, serving
 
 from gitassets import remotes
 from gitassets.engines.base import Tuning
@@ -67,14 +68,40 @@ def depot() -> Iterator[Depot]:
         yield running
 
 
-@pytest.fixture(params=["directory", "web"])
+class BucketPlace(Place):
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__("s3://bucket/pre/fix", tmp_path)
+
+    def all(self) -> dict[str, bytes]:
+        import obstore
+
+        store = obstore.store.from_url("s3://bucket/pre/fix")
+        names = [row["path"] for row in obstore.list(store).collect()]
+        return {name: bytes(obstore.get(store, name).bytes()) for name in names}
+
+
+@pytest.fixture(params=["directory", "web", "bucket"])
 def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Give a place of each kind."""
     (tmp_path / "top").mkdir()
     found: Place
     if request.param == "directory":
         found = DirectoryPlace(str(tmp_path / "remote"), tmp_path)
+    elif request.param == "bucket":
+        request.getfixturevalue("s3")
+        found = BucketPlace(tmp_path)
     else:
         found = WebPlace(request.getfixturevalue("depot"), tmp_path)
     yield found
     found.remote.close()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """Start an S3 server, and let the environment lead to it."""
+    pytest.importorskip("obstore")
+    pytest.importorskip("moto.server")
+    with serving() as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield running

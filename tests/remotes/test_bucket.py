@@ -1,0 +1,79 @@
+"""What is special about object stores."""
+
+from __future__ import annotations
+
+import pytest
+from support.content import content, digest
+
+from gitassets import remotes
+from gitassets.engines.base import Tuning
+from gitassets.errors import Cause, StoreError, TransferError
+from gitassets.model import Digest
+from gitassets.remotes import bucket
+from gitassets.remotes.base import Named, Surroundings
+from gitassets.remotes.content import Content
+from gitassets.sources.base import Policy
+
+
+def connect(tmp_path, url="s3://bucket/pre/fix"):
+    return remotes.connect(Named("team", url), Surroundings(tmp_path, Tuning(), Policy(tmp_path)))
+
+
+def outgoing(tmp_path, data, named=None):
+    path = tmp_path / "object"
+    path.write_bytes(data)
+    return Content(path, Digest(digest(named or data)), len(data))
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Make parts as small as S3 lets them be."""
+    monkeypatch.setattr(bucket, "_PART", 5 * 2**20)
+
+
+def test_a_large_object_goes_in_parts(s3, tmp_path, parts):
+    data = content("large", 0, 12 * 2**20)
+    remote = connect(tmp_path)
+    with outgoing(tmp_path, data) as file:
+        remote.put(file, replace=False)
+    assert remote.stat(Digest(digest(data))).size == len(data)
+    assert "<UploadId>" not in s3.uploads()
+
+
+def test_wrong_bytes_in_parts_leave_nothing(s3, tmp_path, parts):
+    remote = connect(tmp_path)
+    data = content("large", 0, 12 * 2**20)
+    with outgoing(tmp_path, data, named=b"other") as file, pytest.raises(StoreError):
+        remote.put(file, replace=False)
+    assert remote.stat(Digest(digest(b"other"))) is None
+    assert "<UploadId>" not in s3.uploads()
+
+
+def test_no_such_bucket(s3, tmp_path):
+    remote = connect(tmp_path, "s3://nowhere/x")
+    with outgoing(tmp_path, b"data") as file, pytest.raises(TransferError) as caught:
+        remote.put(file, replace=False)
+    assert caught.value.cause is Cause.GONE
+    assert "no such bucket" in caught.value.reason
+
+
+def test_nobody_listens(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    with pytest.raises(TransferError) as caught:
+        connect(tmp_path).stat(Digest(digest(b"x")))
+    assert caught.value.cause is Cause.TRANSIENT
+    assert "\n" not in caught.value.reason
+    assert "canary" not in caught.value.reason
+
+
+def test_push_to_a_bucket(s3, repo, cli):
+    repo.write("a.bin", b"data")
+    cli("init", cwd=repo.path)
+    cli("add", "a.bin", cwd=repo.path)
+    cli("remote", "add", "team", "s3://bucket/pre/fix", cwd=repo.path)
+    first = cli("push", "--json", cwd=repo.path).json()
+    assert first["store"] == {"id": "team", "url": "s3://bucket/pre/fix"}
+    assert first["summary"]["uploaded"] == 1
+    assert cli("push", "--json", cwd=repo.path).json()["summary"]["present"] == 1
+    text = repo.read("assets.lock.toml").decode() + repo.read(".git/config").decode()
+    assert "canary" not in text
