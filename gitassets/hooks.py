@@ -207,7 +207,7 @@ def uninstall(directory: Path) -> Removal:
             _sweep(directory)
             for name in EVENTS + GUARDS:
                 _take_away(root, name, done)
-            if not done.left and (directory / SHARED).exists():
+            if (directory / SHARED).exists():
                 root.remove(SHARED)
                 done.removed.append(SHARED)
     except (OSError, Blocked) as error:

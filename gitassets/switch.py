@@ -7,6 +7,7 @@ or deleted stays so. What is not ours to judge (a lockfile in conflict, or none)
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -99,8 +100,14 @@ def remember(tree: WorkTree, text: bytes) -> None:
 
 def begin(tree: WorkTree) -> None:
     """Take the work tree as it stands for applied, unless something was applied already."""
-    if tree.place.state and not (tree.place.state / APPLIED).exists():
-        remember(tree, _lockfile(tree) if tree.has_lockfile() else b"")
+    if tree.place.state is None or (tree.place.state / APPLIED).exists():
+        return
+    # One that cannot be read was never applied: what the next comes from is not known.
+    with suppress(LockfileError):
+        text = _lockfile(tree) if tree.has_lockfile() else b""
+        if text:
+            lockfile.load(text)
+        remember(tree, text)
 
 
 def _lockfile(tree: WorkTree) -> bytes:

@@ -40,7 +40,7 @@ begins() {
     post-checkout)
         [ "$3" = 1 ] || return 1
         # Fails when one side has no lockfile, or is no commit: then there is something to do.
-        ids=$(git rev-parse "$1:$lockfile" "$2:$lockfile" 2>/dev/null) || return 0
+        ids=$(GIT_NO_LAZY_FETCH=1 git rev-parse "$1:$lockfile" "$2:$lockfile" 2>/dev/null) || return 0
         set -- $ids
         [ "$1" != "$2" ]
         ;;

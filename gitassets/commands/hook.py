@@ -28,6 +28,8 @@ EXAMPLES = """examples:
 """
 _SHOWN = 3
 """Names in one line."""
+_EARLY = "post-index-change"
+"""Before git has moved HEAD: nothing slow may happen here."""
 _LATER = frozenset(
     {
         *("bisect", "checkout", "cherry-pick", "clone", "commit", "merge", "pull", "rebase"),
@@ -65,8 +67,9 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("git assets: interrupted; 'git assets pull' goes on where this one stopped")
     except (AssetsError, OSError) as error:
-        hint = f" ({error.hint})" if isinstance(error, AssetsError) and error.hint else ""
-        say(f"git assets: {redacted(str(error))}{hint}")
+        if arguments.event != _EARLY or not _more_to_come():
+            hint = f" ({error.hint})" if isinstance(error, AssetsError) and error.hint else ""
+            say(f"git assets: {redacted(str(error))}{hint}")
         return hookscript.REFUSED if _strict(context) else 0
     return 0
 
@@ -82,7 +85,7 @@ def _follow(context: Context, event: str) -> int:
     mode = context.config.get(config.HOOK)
     if mode == "off":
         return 0
-    early = event == "post-index-change"
+    early = event == _EARLY
     network = mode == "fetch" and not context.offline
     later = network and early and _more_to_come()
     report = switch.follow(context, network=network and not early, last=not (network and early))
