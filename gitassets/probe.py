@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from gitassets.model import Request
 
 
-class _OneByte:
+class OneByte:
     """A sink that lacks nothing but its first byte, and keeps nothing."""
 
     path = Path("/dev/null")
 
     def missing(self) -> list[tuple[int, int]]:
+        """The first byte, whatever has come."""
         return [(0, 1)]
 
     def write(self, offset: int, chunks: Sequence[bytes]) -> None:
-        pass
+        """Nothing."""
 
     def wrote(self, start: int, end: int) -> None:
-        pass
+        """Nothing."""
 
     def restart(self) -> None:
-        pass
+        """Nothing."""
 
 
 class _One:
@@ -59,7 +60,7 @@ def settle(
     as `hop` refused it.
     """
     while True:
-        job = Job("probe", size, (request,), _OneByte())
+        job = Job("probe", size, (request,), OneByte())
         for result in engine.fetch(_One(job)):
             if not isinstance(result, Failed):
                 return request

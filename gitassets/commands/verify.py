@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitassets import audit, options, selection
 from gitassets.console import plural
+from gitassets.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -19,6 +20,7 @@ EXAMPLES = """examples:
   git assets verify                 every asset of the work tree
   git assets verify --cache         every object of the shared cache
   git assets verify --repair        and fetch what is wrong or missing again
+  git assets verify --remote        do URLs and stores still have every asset?
 """
 
 
@@ -28,12 +30,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.transfer(parser)
     parser.add_argument("--cache", action="store_true", help="the cache instead of the work tree")
     parser.add_argument(
+        "--remote", action="store_true", help="ask whether others can have every asset today"
+    )
+    parser.add_argument(
         "--repair", action="store_true", help="put what is wrong aside and fetch it again"
     )
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Verify. 1 when anything is wrong and could not be mended."""
+    if arguments.remote:
+        if arguments.cache or arguments.repair:
+            raise UsageError("--remote goes with neither --cache nor --repair")
+        from gitassets import availability  # noqa: PLC0415 - it needs engines, the others do not
+
+        chosen = selection.select(context.lockfile, context.place, arguments)
+        answers = availability.check(context, chosen)
+        return availability.tell(context, "verify", answers, as_json=arguments.json)
     if arguments.cache:
         found, key, noun = _cache(context, repair=arguments.repair), "sha256", "object"
     else:
