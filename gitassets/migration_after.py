@@ -14,8 +14,10 @@ from gitassets.history import (
     holders,
     lfs_leftovers,
     migration,
+    stubs,
     switch,
     undo,
+    worktrees,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def settle(context: Context, job: Job, outcome: Outcome) -> None:
 
     May be repeated: what a killed run left undone is done by the next one.
     """
-    if not finalize.backups(job.state):
+    runs = finalize.backups(job.state)
+    if not runs:
         return
     if outcome.study.spec.leaves_lfs and not job.refs:
         found = lfs_leftovers.find(job.pipes, job.main)
@@ -57,6 +60,11 @@ def settle(context: Context, job: Job, outcome: Outcome) -> None:
             context.console.say("LFS's hooks and settings were taken out of this clone")
         for text in found.left:
             context.console.warning(text)
+    if any(rule.lfs for rule in outcome.study.spec.rules):
+        count = stubs.remove(runs[-1], worktrees.listed(job.pipes, job.main))
+        if count:
+            text = f"{plural(count, 'LFS pointer')} stood in for files that were never fetched"
+            context.console.say(f"{text}: git assets pull")
     advice = guard.install(job.pipes, job.main)
     if advice:
         context.console.warning(f"old history can be pushed from here: {advice}")

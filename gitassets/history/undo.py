@@ -20,6 +20,7 @@ from gitassets.history import (
     restore,
     reversal,
     stash,
+    stubs,
     switch,
     verify,
     worktrees,
@@ -141,6 +142,7 @@ def sweep(pipes: Pipes, state: Path, main: Path | None) -> None:
 
 
 def _restore(pipes: Pipes, run: Path, main: Path | None) -> list[str]:
+    stubs.give_back(run)
     restore.settings(pipes, run / "config")
     left = restore.hooks(pipes, run / "hooks", main)
     restore.forget(run)
