@@ -210,8 +210,9 @@ class Sync:
 
     def _rescue(self, paths: Iterable[AssetPath]) -> None:
         """Move the user's files below `.git/assets/rescued`, keeping their relative paths."""
-        place = self.tree.rescue_place()
-        for path in paths:
+        moving = list(paths)
+        place = self.tree.rescue_place() if moving else None
+        for path in moving:
             if place is None:
                 raise AssetsError(
                     f"'{path}' would be overwritten, and there is no git directory to rescue it to"
@@ -240,4 +241,5 @@ def want(lockfile: Lockfile, assets: Sequence[Asset]) -> Want:
 
     first = assets[0]
     urls = [url for asset in assets for url in lockfile.urls_of(asset)]
-    return Want(first.sha256, first.size, first.path, (*urls, *lockfile.store_urls(first.sha256)))
+    stores = lockfile.store_urls(first.sha256, first.size)
+    return Want(first.sha256, first.size, first.path, (*urls, *stores))

@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitassets import applied, ignore, lockfile
@@ -20,7 +21,6 @@ from gitassets.git import LOCKFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -211,9 +211,16 @@ class WorkTree:
         return f"{self._read} {cache}\n".encode()
 
     def rescue_place(self) -> Path | None:
-        """Where `--force` moves files: a directory of its own; None without a git directory."""
+        """Make a directory that `--force` moves files to; None without a git directory."""
         state = self.place.state
-        return state / "rescued" / time.strftime("%Y%m%d-%H%M%S") if state else None
+        if state is None:
+            return None
+        from tempfile import mkdtemp  # noqa: PLC0415 - only for --force
+
+        parent = state / "rescued"
+        parent.mkdir(parents=True, exist_ok=True)
+        # One of its own: what was rescued before, in the same second too, stays.
+        return Path(mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
 
 
 def _digest(data: bytes) -> str:
