@@ -150,7 +150,8 @@ def locate() -> Place:
         )
     if "must be run in a work tree" in message:
         raise NotARepository("this operation must be run in a work tree")
-    raise NotARepository(message.strip().removeprefix("fatal: ").splitlines()[0])
+    first = message.strip().removeprefix("fatal: ").partition("\n")[0]
+    raise NotARepository(first or f"git ended with {done.returncode} and said nothing")
 
 
 def config() -> list[tuple[str, str | None]]:
