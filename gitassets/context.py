@@ -225,9 +225,10 @@ class Context:
         """Say where the lockfiles at origin's default branch and at HEAD know this content."""
         urls: list[Url] = []
         for other, assets in self._newest:
-            for asset in assets.get(digest, ()):
+            known = assets.get(digest, ())
+            for asset in known:
                 urls += other.urls_of(asset)
-            urls += other.store_urls(digest)
+            urls += other.store_urls(digest, known[0].size if known else None)
         return urls
 
     @cached_property

@@ -85,12 +85,15 @@ class Lockfile:
             return asset.urls
         return (tables.url_of(asset.origin, self.sources), *asset.urls)
 
-    def store_urls(self, digest: Digest) -> tuple[Url, ...]:
-        """Give where the stores have the object; LFS servers are asked in another way."""
+    def store_urls(self, digest: Digest, size: int | None = None) -> tuple[Url, ...]:
+        """Give where the stores have the object; an LFS server is asked by its size, too."""
+        lfs = f"#{digest}:{size}"
         return tuple(
             Url(f"{store.url.rstrip('/')}/{digest[:2]}/{digest}")
-            for store in self.stores.values()
             if not store.url.startswith("lfs+")
+            else Url(store.url + lfs)
+            for store in self.stores.values()
+            if size is not None or not store.url.startswith("lfs+")
         )
 
 

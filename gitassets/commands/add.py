@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitassets import acquire, advice, gitpaths
+from gitassets import acquire, advice, gitpaths, hub
 from gitassets.applied import Record
 from gitassets.console import human
 from gitassets.errors import AssetsError, Blocked, TransferError, UsageError
 from gitassets.model import Asset, AssetPath, Digest, Status, Url
 from gitassets.observe import hashed
+from gitassets.sources.account import account
 from gitassets.urls import name_of, redacted
 
 if TYPE_CHECKING:
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitassets.context import Context
+    from gitassets.hub import HubPlace
+    from gitassets.lockfile import Lockfile
 
 EXAMPLES = """examples:
   git assets add https://example.org/faces.tar --to data/
   git assets add models/tiny.gguf --url https://example.org/tiny.gguf --group models
+  git assets add hf://datasets/owner/name --include '*.parquet' --to data/ --no-download
 """
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -33,7 +37,12 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("source", nargs="+", metavar="SOURCE", help="a URL or a local file")
+    parser.add_argument(
+        "source",
+        nargs="+",
+        metavar="SOURCE",
+        help="a URL, a local file, or a place on the Hugging Face Hub",
+    )
     parser.add_argument("--to", metavar="PATH", help="where it goes; ends in '/': a directory")
     parser.add_argument(
         "--url", action="append", default=[], metavar="URL", help="where else it can be had"
@@ -42,6 +51,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--group", action="append", default=[], metavar="G", help="a group it is in"
     )
     parser.add_argument("--sha256", metavar="HEX", help="what it must be")
+    parser.add_argument(
+        "--include", action="append", default=[], metavar="GLOB",
+        help="of a Hub repository, only the files that match",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-download", action="store_true",
+        help="of a Hub repository, pin large files as they are listed, and leave them there",
+    )  # fmt: skip
     parser.add_argument(
         "-f", "--force", action="store_true",
         help="replace a file that is in the way; it goes to .git/assets/rescued/ first",
@@ -56,6 +73,8 @@ class _Wish:
     urls: tuple[Url, ...]
     groups: tuple[str, ...]
     expected: Digest | None
+    include: tuple[str, ...]
+    download: bool
     force: bool
 
 
@@ -63,9 +82,12 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     """Add each source; the lockfile is written once, at the end."""
     wish = _wish(arguments)
     old = context.lockfile
-    added = [_add(context, source, wish) for source in arguments.source]
-    merged = [_merged(old.assets.get(asset.path), asset) for asset in added]
-    new = old.with_assets(merged)
+    new, merged = old, []
+    for source in arguments.source:
+        new, added = _add(context, new, source, wish)
+        pins = [_merged(old.assets.get(asset.path), asset) for asset in added]
+        new = new.with_assets(pins)
+        merged += pins
     context.tree.save_lockfile(new)
     paths = [asset.path for asset in merged]
     written = context.tree.update_ignores(add=paths)
@@ -75,7 +97,12 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     context.announce(record=True)
     if arguments.json:
         rows = [
-            {"path": each.path, "size": each.size, "sha256": each.sha256, "urls": list(each.urls)}
+            {
+                "path": each.path,
+                "size": each.size,
+                "sha256": each.sha256,
+                "urls": list(new.urls_of(each)),
+            }
             for each in merged
         ]
         context.console.json("add", {"assets": rows})
@@ -87,7 +114,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 def _tell(context: Context, assets: Sequence[Asset], written: Sequence[str]) -> None:
     for each in assets:
         context.console.answer(f"{each.sha256.short}  {human(each.size):>10}  {each.path}")
-        if not each.urls and not context.lockfile.stores:
+        if not each.urls and not each.origin and not context.lockfile.stores:
             context.console.warning(
                 f"only this cache has '{each.path}': nobody else can pull it yet",
                 hint=f"git assets set {each.path} --url URL",
@@ -116,6 +143,8 @@ def _wish(arguments: argparse.Namespace) -> _Wish:
         tuple(_url(text) for text in arguments.url),
         tuple(dict.fromkeys(arguments.group)),
         expected,
+        tuple(arguments.include),
+        not arguments.no_download,
         arguments.force,
     )
 
@@ -135,17 +164,49 @@ def _merged(old: Asset | None, new: Asset) -> Asset:
     return Asset(
         new.path, new.size, new.sha256,
         urls=tuple(dict.fromkeys((*new.urls, *(old.urls if same else ())))),
-        origin=old.origin if same else None,
+        origin=new.origin or (old.origin if same else None),
         groups=tuple(dict.fromkeys((*old.groups, *new.groups))),
         executable=new.executable,
         extra=old.extra,
     )  # fmt: skip
 
 
-def _add(context: Context, source: str, wish: _Wish) -> Asset:
-    if _URL.match(source) and not Path(source).exists():
-        return _from_url(context, _url(source), wish)
-    return _from_disk(context, source, wish)
+def _add(
+    context: Context, known: Lockfile, source: str, wish: _Wish
+) -> tuple[Lockfile, list[Asset]]:
+    """Give the lockfile with the source that one needs, and the assets."""
+    remote = _URL.match(source) and not Path(source).exists()
+    if remote and (place := _hub_place(source)):
+        return _from_hub(context, known, place, wish)
+    if wish.include or not wish.download:
+        raise UsageError("--include and --no-download are about places on the Hugging Face Hub")
+    if remote:
+        return known, [_from_url(context, _url(source), wish)]
+    return known, [_from_disk(context, source, wish)]
+
+
+def _hub_place(source: str) -> HubPlace | None:
+    """Read an `hf:` URL, or the address of a page or file of the Hub."""
+    try:
+        if source.lower().startswith("hf:"):
+            return hub.parse(_url(source))
+        return hub.pasted(source, [account().endpoint])
+    except ValueError as error:
+        raise UsageError(f"'{redacted(source)}': {error}") from error
+
+
+def _from_hub(
+    context: Context, known: Lockfile, place: HubPlace, wish: _Wish
+) -> tuple[Lockfile, list[Asset]]:
+    from gitassets import listing  # noqa: PLC0415 - only the Hub's files need it
+
+    if wish.urls or wish.expected:
+        raise UsageError("--url and --sha256 are not about places on the Hugging Face Hub")
+    choice = listing.Choice(wish.include, wish.to, wish.groups)
+    new, assets = listing.pin(context, known, place, choice)
+    if wish.download:
+        _place_all(context, new, assets, force=wish.force)
+    return new, assets
 
 
 def _target(context: Context, to: str | None, name: str) -> AssetPath:
@@ -204,8 +265,17 @@ def _inside(context: Context, source: str) -> AssetPath | None:
 
 
 def _place(context: Context, asset: Asset, *, force: bool) -> None:
-    todo = context.sync.plan([asset], force=force)
-    for outcome in context.sync.apply(todo, context.lockfile, None):
+    _place_all(context, context.lockfile, [asset], force=force)
+
+
+def _place_all(context: Context, known: Lockfile, assets: Sequence[Asset], *, force: bool) -> None:
+    """Let the files appear, fetched where the cache lacks them. Raises Blocked for the first."""
+    todo = context.sync.plan(assets, force=force)
+    try:
+        outcomes = list(context.sync.apply(todo, known, context.transfer_for(todo)))
+    finally:
+        context.end_progress()
+    for outcome in outcomes:
         if outcome.status is Status.FAILED:
             hint = "git assets add --force ..." if todo.blocked else outcome.hint
-            raise Blocked(asset.path, "; ".join(outcome.errors), hint=hint)
+            raise Blocked(outcome.asset.path, "; ".join(outcome.errors), hint=hint)

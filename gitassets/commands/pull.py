@@ -81,7 +81,8 @@ def _apply(context: Context, todo: Plan) -> list[Outcome]:
 def _show(context: Context, todo: Plan, *, as_json: bool) -> int:
     where: Counter[str] = Counter()
     for asset in todo.fetch:
-        urls = (*context.lockfile.urls_of(asset), *context.lockfile.store_urls(asset.sha256))
+        stores = context.lockfile.store_urls(asset.sha256, asset.size)
+        urls = (*context.lockfile.urls_of(asset), *stores)
         where[(urls[0].host or urls[0].scheme) if urls else "nowhere known"] += 1
     store = context.store
     free = store.free_space()

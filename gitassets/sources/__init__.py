@@ -18,6 +18,10 @@ SOURCES = {
     "http": "gitassets.sources.web:Web",
     "https": "gitassets.sources.web:Web",
     "file": "gitassets.sources.file:File",
+    "hf": "gitassets.sources.hf:Hub",
+    "github-release": "gitassets.sources.github:Releases",
+    "lfs+http": "gitassets.sources.lfs:Lfs",
+    "lfs+https": "gitassets.sources.lfs:Lfs",
 }
 _ANYWHERE = Rewrites()
 
