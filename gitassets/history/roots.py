@@ -7,6 +7,8 @@ that are one file where case or form is ignored. Paths that break them stay in g
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +23,7 @@ from gitassets.paths import MAX_PATH, fold
 from gitassets.tables import MAX_ASSETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gitassets.gitpipes import Pipes
     from gitassets.history.entries import Entry
@@ -32,6 +34,22 @@ _LOCKFILE: Final = LOCKFILE.encode()
 _LFSCONFIG: Final = b".lfsconfig"
 _PATHS: Final = PATHS_FILE.encode()
 _BLOCK = re.compile(rb'^\[asset\."([^"]+)"\]$', re.MULTILINE)
+
+
+_FRAMES: Final = 20_000
+"""Python's own limit would end at trees that are nested 300 deep; git's is 4,096 (git-config(1),
+core.maxTreeDepth), and a directory takes three frames here."""
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Let functions call themselves as often as directories may be nested."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 class RootRewriter:
@@ -55,7 +73,8 @@ class RootRewriter:
             return root
         known = self.changed.get(root)
         if known is None:
-            known = self._rewrite(root)
+            with _deep():
+                known = self._rewrite(root)
             if known == root:
                 self._kept.add(root)
             else:

@@ -105,6 +105,19 @@ def test_lfs(tmp_path: Path) -> None:
         b"main:fixture.txt", b"")  # fmt: skip
 
 
+@pytest.mark.parametrize("depth", [500, 700])
+def test_deep_directories(tmp_path: Path, depth: int) -> None:
+    """Deeper than Python calls itself; the second one's path is longer than any asset's may be."""
+    path = "a/" * depth + "x.bin"
+    large = ("100644", torture.generated("x", 3000))
+    history = (histories.Step((), {path: large, "b.bin": large}, "deep\n"),)
+    repo = histories.build(tmp_path / "r", history, bare=True)
+    outcome = migrating.migrate(repo.path, None, migrating.above(2000), tmp_path / "cache")
+    assert outcome.run is not None
+    pins = History(repo.path).pins("HEAD")
+    assert set(pins) == ({b"b.bin", path.encode()} if depth == 500 else {b"b.bin"})
+
+
 @given(history=some_history())
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_random_histories(tmp_path_factory: pytest.TempPathFactory, history: Steps) -> None:
