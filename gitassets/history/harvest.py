@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _BATCH_FILES: Final = 64
 _BATCH_BYTES: Final = 256 << 20
 """What is published at once, so that many small files share one sync."""
+
+_publishing: Final = threading.Lock()
 
 
 class Content(NamedTuple):
@@ -131,7 +134,9 @@ def _hashed(pieces: Iterable[bytes], size: int) -> Content:
 
 
 def _publish(store: Store, waiting: list[Poured]) -> None:
-    # Two blobs of one slice never have the same content, so no digest is twice in the batch.
+    # Two blobs never have the same content, so no digest is twice in the batch. One thread at a
+    # time: a store is not made for two.
     if waiting:
-        store.publish(waiting)
+        with _publishing:
+            store.publish(waiting)
         waiting.clear()
