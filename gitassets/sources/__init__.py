@@ -20,6 +20,9 @@ SOURCES = {
     "file": "gitassets.sources.file:File",
     "hf": "gitassets.sources.hf:Hub",
     "github-release": "gitassets.sources.github:Releases",
+    "s3": "gitassets.sources.bucket:Buckets",
+    "gs": "gitassets.sources.bucket:Buckets",
+    "az": "gitassets.sources.bucket:Buckets",
     "lfs+http": "gitassets.sources.lfs:Lfs",
     "lfs+https": "gitassets.sources.lfs:Lfs",
 }

@@ -242,4 +242,43 @@ class LfsPlace(Place):
         return True
 
 
-PLACES = {each.__name__: each for each in (WebPlace, FilePlace, HubPlace, GithubPlace, LfsPlace)}
+class BucketPlace(Place):
+    """A server that speaks S3, not ours; the other clouds differ in the signature alone."""
+
+    schemes: ClassVar = {"s3", "gs", "az"}
+    users = True
+
+    def begin(self) -> None:
+        import boto3
+        from moto.server import ThreadedMotoServer
+
+        self.moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self.moto.start()
+        host, port = self.moto.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+        }.items():
+            self.patch.setenv(name, value)
+        self.client = boto3.client("s3")
+        self.client.create_bucket(Bucket="bucket")
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.moto.stop()
+        super().__exit__()
+
+    def name(self, name: str) -> Url:
+        return Url(f"s3://bucket/{quote(name)}")
+
+    def serve(self, name: str, data: bytes) -> Url:
+        self.client.put_object(Bucket="bucket", Key=name, Body=data)
+        return self.name(name)
+
+
+PLACES = {
+    each.__name__: each
+    for each in (WebPlace, FilePlace, HubPlace, GithubPlace, LfsPlace, BucketPlace)
+}
