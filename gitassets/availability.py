@@ -115,7 +115,9 @@ def _questions(lockfile: Lockfile, assets: Iterable[Asset]) -> dict[Digest, Ques
         urls.setdefault(asset.sha256, []).extend(lockfile.urls_of(asset))
         sizes[asset.sha256] = asset.size
     return {
-        digest: Question(sizes[digest], [*dict.fromkeys((*own, *lockfile.store_urls(digest)))])
+        digest: Question(
+            sizes[digest], [*dict.fromkeys((*own, *lockfile.store_urls(digest, sizes[digest])))]
+        )
         for digest, own in urls.items()
     }
 

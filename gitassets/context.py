@@ -122,10 +122,11 @@ class Context:
     @cached_property
     def policy(self) -> Policy:
         """Which hosts and directories may be asked."""
-        from gitassets import config
+        from gitassets import config, remotes
         from gitassets.sources.base import Policy, allowing
 
-        allowed = (*self.config.values(config.ALLOW.key), *map(allowing, self.rewrites.targets()))
+        own = (*self.rewrites.targets(), *remotes.readable(self.config))
+        allowed = (*self.config.values(config.ALLOW.key), *map(allowing, own))
         return Policy(self.place.top, frozenset(allowed), explicit=True)
 
     @cached_property
@@ -222,14 +223,22 @@ class Context:
         return self.transfer(total=todo.bytes_to_fetch, files=len(todo.fetch))
 
     def newest(self, digest: Digest) -> list[Url]:
-        """Say where the lockfiles at origin's default branch and at HEAD know this content."""
+        """Say where else this content may be.
+
+        What the lockfiles at origin's default branch and at HEAD know, then the user's remotes.
+        """
+        from gitassets import remotes
+        from gitassets.model import Url
+        from gitassets.remotes.base import place
+
         urls: list[Url] = []
         for other, assets in self._newest:
             known = assets.get(digest, ())
             for asset in known:
                 urls += other.urls_of(asset)
             urls += other.store_urls(digest, known[0].size if known else None)
-        return urls
+        own = remotes.readable(self.config)
+        return [*urls, *(Url(f"{each}/{place(digest)}") for each in own)]
 
     @cached_property
     def _newest(self) -> list[tuple[Lockfile, dict[Digest, list[Asset]]]]:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from gitassets import remotes, upload
 from gitassets.config import RETRY_CAP
 from gitassets.errors import AssetsError, TransferError, UsageError
-from gitassets.model import StoreTable
-from gitassets.plan import State
+from gitassets.model import Status, StoreTable
+from gitassets.plan import Plan, State
 from gitassets.push_report import Sent
 from gitassets.remotes.base import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gitassets.context import Context
-    from gitassets.model import Asset, Digest
+    from gitassets.model import Asset, Digest, Outcome
     from gitassets.push_report import Speaker
     from gitassets.remotes.base import Remote
 
@@ -67,13 +67,35 @@ def gather(context: Context, assets: Sequence[Asset]) -> set[Digest]:
     return have
 
 
-def send(
-    context: Context, remote: Remote, assets: Sequence[Asset], todo: upload.Plan
-) -> list[Sent]:
-    """Upload what the plan lacks and the cache has; one result for each asset."""
-    first = {asset.sha256: asset for asset in reversed(assets)}
+def fetch(context: Context, assets: Sequence[Asset], todo: upload.Plan) -> dict[Digest, Outcome]:
+    """Bring what the plan lacks into the cache; gives what could not be had. Raises NoSpace."""
+    first = _by_content(assets)
     lacking = [first[digest] for digest in todo.lacking]
     have = gather(context, lacking)
+    missing = tuple(asset for asset in lacking if asset.sha256 not in have)
+    fetching = Plan(fetch=missing)
+    transfer = context.transfer_for(fetching)
+    lockfiles = dict.fromkeys(first, context.lockfile)
+    try:
+        outcomes = list(context.sync.fill(fetching, lockfiles, transfer))
+    finally:
+        context.end_progress()
+    return {each.asset.sha256: each for each in outcomes if each.status is Status.FAILED}
+
+
+def send(
+    context: Context,
+    remote: Remote,
+    assets: Sequence[Asset],
+    todo: upload.Plan,
+    failures: Mapping[Digest, Outcome] | None = None,
+) -> list[Sent]:
+    """Upload what the plan lacks and the cache has; one result for each asset.
+
+    `failures` says of contents why the cache has them not.
+    """
+    first = _by_content(assets)
+    have = gather(context, [first[digest] for digest in todo.lacking])
     ready = {digest: size for digest, size in todo.lacking.items() if digest in have}
     doing = upload.Plan(todo.there, ready, todo.wrong)
     manner = _manner(context, doing, {digest: first[digest].path for digest in ready})
@@ -81,26 +103,32 @@ def send(
         results = {each.digest: each for each in upload.apply(context.store, remote, doing, manner)}
     finally:
         context.end_progress()
-    return [_sent(asset, remote, todo, results, first) for asset in assets]
+    sent = []
+    for asset in assets:
+        if asset.sha256 in todo.there:
+            sent.append(Sent(asset, "present"))
+        elif found := results.get(asset.sha256):
+            sent.append(_sent(asset, found, counted=first[asset.sha256] is asset))
+        else:
+            sent.append(_absent(asset, remote, (failures or {}).get(asset.sha256)))
+    return sent
 
 
-def _sent(
-    asset: Asset,
-    remote: Remote,
-    todo: upload.Plan,
-    results: dict[Digest, upload.Uploaded],
-    first: dict[Digest, Asset],
-) -> Sent:
-    digest = asset.sha256
-    if digest in todo.there:
-        return Sent(asset, "present")
-    found = results.get(digest)
-    if found is None:
-        why = f"neither this machine nor remote '{remote.name}' has it"
-        return Sent(asset, "failed", error=why, hint=f"git assets pull {asset.path}")
-    if found.error:
-        return Sent(asset, "failed", found.count, found.error, found.hint)
-    return Sent(asset, "uploaded", found.count if first[digest] is asset else 0)
+def _by_content(assets: Sequence[Asset]) -> dict[Digest, Asset]:
+    """The first asset of each content."""
+    return {asset.sha256: asset for asset in reversed(assets)}
+
+
+def _sent(asset: Asset, found: upload.Uploaded, *, counted: bool) -> Sent:
+    status = "failed" if found.error else "uploaded"
+    return Sent(asset, status, found.count if counted else 0, found.error, found.hint)
+
+
+def _absent(asset: Asset, remote: Remote, failure: Outcome | None) -> Sent:
+    if failure:
+        return Sent(asset, "failed", 0, "; ".join(failure.errors), failure.hint)
+    why = f"neither this machine nor remote '{remote.name}' has it"
+    return Sent(asset, "failed", 0, why, f"git assets pull {asset.path}")
 
 
 def _manner(

@@ -31,6 +31,7 @@ VERBS = {
     "resolve": "merge a conflicted lockfile by meaning",
     "diff": "show what changed between two lockfiles: paths, sizes, hosts",
     "push": "upload what the lockfile pins; others can pull it from there",
+    "mirror": "copy assets from wherever they are to a remote of your own",
     "remote": "name the places that are pushed to: add, list, remove",
     "migrate": "take LFS or large files out of history; every old commit still works",
     "cache": "look at the shared cache, check it, free space",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gitassets import git, lockfile, options, report
+from gitassets import git, lockfile, options, report, teamcache
 from gitassets.errors import AssetsError, UsageError
 from gitassets.model import Status
 
@@ -50,6 +50,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         outcomes = list(sync.fill(todo, {key: row[0] for key, row in wanted.items()}, transfer))
     finally:
         context.end_progress()
+    teamcache.fill(context, outcomes)
     context.announce(record=True)
     if arguments.json:
         document = {"assets": report.rows(outcomes), "summary": report.summary(outcomes)}

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from gitassets import options, report, selection
+from gitassets.config import TEAM_CACHE
 from gitassets.model import Status
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _show(context, todo, as_json=arguments.json)
     outcomes = _apply(context, todo)
+    if context.config.get(TEAM_CACHE) and todo.fetch:
+        from gitassets import teamcache  # noqa: PLC0415 - few have one
+
+        teamcache.fill(context, outcomes)
     context.announce(record=not arguments.frozen)
     if arguments.json:
         document = {"assets": report.rows(outcomes), "summary": report.summary(outcomes)}

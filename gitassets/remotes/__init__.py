@@ -11,6 +11,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from gitassets.config import PUSH_DEFAULT
 from gitassets.errors import ConfigError, UsageError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from gitassets.config import Config
     from gitassets.remotes.base import Remote, Surroundings
 
-__all__ = ["REMOTES", "Named", "address", "checked", "chosen", "configured", "connect"]
+__all__ = ["REMOTES", "Named", "address", "checked", "chosen", "configured", "connect", "readable"]
 
 REMOTES = {
     "file": "gitassets.remotes.directory:Directory",
@@ -100,9 +101,24 @@ def chosen(config: Config, name: str | None) -> Named:
     return known[name]
 
 
+def readable(config: Config) -> tuple[Url, ...]:
+    """Give where this user can read what was pushed, each to be followed by an object's place."""
+    found = []
+    for named in configured(config).values():
+        plain = named.url if _SCHEME.match(named.url) else "file://" + quote(named.url)
+        found.append(Url((named.public or plain).rstrip("/")))
+    return tuple(found)
+
+
 def connect(named: Named, surroundings: Surroundings) -> Remote:
-    """Make the remote; nothing is asked yet. Raises UsageError when its library is not there."""
+    """Make the remote; nothing is asked yet.
+
+    Raises UsageError when there is none for its scheme, or its library is not installed.
+    """
     found = _SCHEME.match(named.url)
-    module, _, attribute = REMOTES[found[1] if found else "file"].partition(":")
+    scheme = found[1] if found else "file"
+    if scheme not in REMOTES:
+        raise UsageError(f"nothing can be pushed to '{scheme}:'")
+    module, _, attribute = REMOTES[scheme].partition(":")
     made = getattr(import_module(module), attribute)(named, surroundings)
     return cast("Remote", made)
