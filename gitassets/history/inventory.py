@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from gitassets.history import pointers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from gitassets.gitpipes import Pipes
     from gitassets.history.choice import Choice
     from gitassets.history.pointers import Pointer
@@ -59,9 +61,24 @@ def take(pipes: Pipes, choice: Choice) -> Inventory:
                 found.large[bytes.fromhex(name.decode())] = size
             if choice.lfs and pointers.MIN_SIZE <= size <= pointers.MAX_SIZE:
                 perhaps.append(bytes.fromhex(name.decode()))
-    for blob in pipes.objects(perhaps):
+    _read(pipes, found, perhaps)
+    return found
+
+
+def read_pointers(pipes: Pipes, found: Inventory, blobs: Iterable[bytes]) -> None:
+    """Add those of `blobs` that are pointers and were not looked at before. Raises GitError."""
+    rest = sorted(set(blobs) - found.pointers.keys())
+    sizes = pipes.sizes(rest) if rest else ()
+    _read(
+        pipes,
+        found,
+        [row[0] for row in sizes if row and pointers.MIN_SIZE <= row[2] <= pointers.MAX_SIZE],
+    )
+
+
+def _read(pipes: Pipes, found: Inventory, blobs: Sequence[bytes]) -> None:
+    for blob in pipes.objects(blobs):
         if pointer := pointers.parse(blob.data):
             found.pointers[blob.id] = pointer
         elif pointers.resembles(blob.data):
             found.resembling.append(blob.id)
-    return found

@@ -125,6 +125,8 @@ def take(  # noqa: PLR0913 - each says what is read, in a word
     hot = _hot(pipes, choice, found, distinct)
     history = survey.History(order, shape.parents, state.untracked, list(extra_roots))
     surveyed = survey.take(pipes, history, choice, found)
+    # Without an LFS rule, too: a path that was once too large may have been in LFS at other times.
+    inventory.read_pointers(pipes, found, surveyed.blobs)
     final = spec.with_paths(path.decode() for path in surveyed.mixed)
     if lfs_store and not found.pointers.keys().isdisjoint(surveyed.blobs):
         final = final.with_stores({**dict([lfs_store]), **dict(final.stores)})

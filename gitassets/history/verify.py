@@ -57,7 +57,7 @@ def verify(pipes: Pipes, run: Path) -> Verdict:
     _compare(pipes, ids)
     form = pipes.run("rev-parse", "--show-object-format").decode().strip()
     with pipes.reader() as read:
-        checker = Checker(pipes, read, spec, _contents(pipes, pairs, spec), algorithm=form)
+        checker = Checker(pipes, read, spec, _contents(pipes, pairs), algorithm=form)
         count = checker.roots(pairs)
     return Verdict(len(ids), len(changed), count, checker.leaves)
 
@@ -78,7 +78,7 @@ def _spec(pipes: Pipes, changed: Mapping[bytes, bytes]) -> Spec:
     raise HistoryError("no rewritten commit holds a lockfile with a [migration] table")
 
 
-def _contents(pipes: Pipes, pairs: Mapping[bytes, bytes], spec: Spec) -> dict[bytes, Content]:
+def _contents(pipes: Pipes, pairs: Mapping[bytes, bytes]) -> dict[bytes, Content]:
     """Hash every blob that is in an old root and not in the new one."""
     gone: set[bytes] = set()
     rows = [b"%s %s\n" % (old.hex().encode(), new.hex().encode()) for old, new in pairs.items()]
@@ -93,10 +93,7 @@ def _contents(pipes: Pipes, pairs: Mapping[bytes, bytes], spec: Spec) -> dict[by
         if not generated.is_generated(change.path):
             gone.add(bytes.fromhex(change.old.decode()))
     found: dict[bytes, Content] = {}
-    lfs = any(rule.lfs for rule in spec.rules)
-    small = [
-        got[0] for got in pipes.sizes(sorted(gone)) if lfs and got and got[2] <= pointers.MAX_SIZE
-    ]
+    small = [got[0] for got in pipes.sizes(sorted(gone)) if got and got[2] <= pointers.MAX_SIZE]
     for blob in pipes.objects(small):
         if pointer := pointers.parse(blob.data):
             found[blob.id] = Content(pointer.sha256, pointer.size)

@@ -15,6 +15,7 @@ from support.histories import histories as some_history
 from support.odb import Objects
 
 from gitassets import lockfile
+from gitassets.history import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,19 @@ def test_lfs(tmp_path: Path) -> None:
         assert new.id(f"{ref}^{{tree}}") == tree
     assert b"version https://git-lfs" not in repo.git("grep", "-l", "version https://git-lfs", "main", check=False).encode().replace(
         b"main:fixture.txt", b"")  # fmt: skip
+
+
+def test_a_large_file_that_went_into_lfs_later(tmp_path: Path) -> None:
+    """Chosen by its size alone, it takes its pointers with it: their objects, not their text."""
+    repo = lfs_repo.make(tmp_path / "l")
+    migrating.migrate(repo.path / ".git", repo.path, migrating.above(2000), tmp_path / "cache")
+    new = History(repo.path)
+    pins = {new.pins(commit)[b"early.bin"] for commit in new.commits("--not", "--remotes")}
+    assert len(pins) == 1
+    assert pins.pop().sha256 in repo.contents
+    assert b"model.bin" in new.entries("HEAD")
+    pipes = migrating.Pipes(repo.path / ".git")
+    assert verify.verify(pipes, repo.path / ".git/assets/migrate/runs/1").leaves > 0
 
 
 @pytest.mark.parametrize("depth", [500, 700])
