@@ -140,8 +140,17 @@ class Context:
         return Rewrites(
             mirrors=settings.mirrors(),
             cache=settings.get(config.TEAM_CACHE) if reads else None,
+            hub_mirror=self._hub_mirror(settings.get(config.HF_MIRROR)),
             origin=settings.get(config.ORIGIN) == "auto",
         )
+
+    def _hub_mirror(self, wish: str) -> Url | None:
+        from gitassets.sources import hubmirror
+        from gitassets.urls import Url
+
+        if wish == "never" or (wish == "locale" and not hubmirror.likely()):
+            return None
+        return Url(hubmirror.MIRROR if wish in {"auto", "locale"} else wish)
 
     @cached_property
     def tuning(self) -> Tuning:

@@ -81,7 +81,7 @@ class Control:
                 except requests.RequestException as error:
                     raise TransferError(request.url, reason(error), Cause.TRANSIENT) from error
                 with answer:
-                    if answer.status_code not in REDIRECTS or body is not None:
+                    if answer.status_code not in REDIRECTS or method != "GET":
                         yield request, answer
                         return
                     location = answer.headers.get("Location", "")

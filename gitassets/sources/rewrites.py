@@ -25,6 +25,8 @@ class Rewrites:
     """`assets.<prefix>.mirror`: (prefix, other prefix), in the order they are tried."""
     cache: Url | None = None
     """`assets.teamCache`: holds objects at `<url>/<ab>/<sha256>`."""
+    hub_mirror: Url | None = None
+    """`assets.hfMirror`: a mirror of the Hub, used when it is the faster one."""
     origin: bool = True
     """False (`assets.origin=never`): what the lockfile names is not asked, only our own places."""
 
@@ -45,7 +47,8 @@ class Rewrites:
 
     def targets(self) -> Iterable[Url]:
         """Give the places that the user named: private ones need no further permission."""
-        return (*(Url(target) for _, target in self.mirrors), *([self.cache] if self.cache else []))
+        own = (self.cache, self.hub_mirror)
+        return (*(Url(target) for _, target in self.mirrors), *(url for url in own if url))
 
     def _mirrored(self, spellings: tuple[str, str]) -> Iterable[Url]:
         fitting = [
