@@ -156,11 +156,12 @@ class Objects:
         """Make the directory of a digest; tells whether it is new."""
         if fan in self._made:
             return False
-        self._made.add(fan)
         try:
             os.mkdir(fan, self._mode)  # noqa: PTH102 - a string, as in look
         except FileExistsError:
             return False
+        finally:
+            self._made.add(fan)  # not before it is there: another thread may publish, too
         return True
 
     def _sync(self, descriptors: Sequence[int]) -> None:
