@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from typing import TYPE_CHECKING
 
@@ -75,28 +74,34 @@ class globs:  # noqa: N801 - used as a function: a set of patterns that answers 
         return any(pattern.fullmatch(path) for pattern in self._patterns)
 
 
+_TOKEN = re.compile(r"(\*+|\?|\[[!^]?\]?[^]]*\])")
+
+
 def _translate(pattern: str) -> re.Pattern[str]:
+    """Make the regular expression of a pattern (gitignore(5)): what is below a match matches."""
     anchored = "/" in pattern.rstrip("/")
-    text = pattern.lstrip("/")
-    if text.endswith("/"):
-        text += "**"
-    parts = []
-    for part in re.split(r"(\*\*/|/\*\*$|\*+|\?|\[[^]]+\])", text):
-        if part == "**/":
-            parts.append("(?:.*/)?")
-        elif part == "/**":
-            parts.append("/.*")
-        elif part.startswith("*"):
-            parts.append(".*" if part == "**" else "[^/]*")
-        elif part == "?":
-            parts.append("[^/]")
-        elif part.startswith("["):
-            parts.append(
-                fnmatch.translate(part)
-                .removeprefix("(?s:")
-                .removesuffix(r")\Z")
-                .removesuffix(r")\z")
-            )
+    only_below = pattern.endswith("/")
+    names = pattern.strip("/").split("/")
+    found = "" if anchored else "(?:.*/)?"
+    for index, name in enumerate(names):
+        last = index == len(names) - 1
+        if name == "**" and not last:
+            found += "(?:.*/)?"
+        elif name == "**" and index > 0:
+            found += ".+"
         else:
-            parts.append(re.escape(part))
-    return re.compile(("" if anchored else "(?:.*/)?") + "".join(parts))
+            found += "".join(map(_part, _TOKEN.split(name))) + ("" if last else "/")
+    return re.compile(found + ("/.+" if only_below else "(?:/.+)?"), re.DOTALL)
+
+
+def _part(token: str) -> str:
+    if token.startswith("*"):
+        return "[^/]*"
+    if token == "?":  # noqa: S105 - of a pattern
+        return "[^/]"
+    if _TOKEN.fullmatch(token):
+        inside = token[1:-1]
+        negated = "^" if inside[0] in "!^" else ""
+        members = re.sub(r"([\\\[\]^&~|])", r"\\\1", inside[len(negated) :])
+        return f"(?!/)[{negated}{members}]"
+    return re.escape(token)
