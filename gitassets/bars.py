@@ -34,8 +34,8 @@ class _Counter:
 
     interval = _PLAIN
 
-    def __init__(self, total: int, files: int) -> None:
-        self.total, self.files = total, files
+    def __init__(self, total: int, files: int, word: str = "fetching") -> None:
+        self.total, self.files, self.word = total, files, word
         self.bytes = self.moved = self.done = 0
         self.active: dict[str, list[int]] = {}
         self.begun = time.monotonic()
@@ -74,7 +74,7 @@ class _Counter:
     def show(self, rate: float) -> None:
         """Show where things stand; `rate` is bytes a second."""
         sys.stderr.write(
-            f"fetching: {self.done} of {self.files} files, {human(self.bytes)} of "
+            f"{self.word}: {self.done} of {self.files} files, {human(self.bytes)} of "
             f"{human(self.total)}, {human(rate)}/s\n"
         )
         sys.stderr.flush()
@@ -95,8 +95,8 @@ class _Json(_Counter):
 class _Bars(_Counter):
     interval = _REDRAW
 
-    def __init__(self, total: int, files: int) -> None:
-        super().__init__(total, files)
+    def __init__(self, total: int, files: int, word: str = "fetching") -> None:
+        super().__init__(total, files, word)
         self._live: Live | None = None
         self._rows: dict[str, TaskID] = {}
         self._all: TaskID | None = None
@@ -159,8 +159,12 @@ class _Bars(_Counter):
             self._live = None
 
 
-def make(mode: str, *, terminal: bool, total: int, files: int) -> _Counter:
-    """Choose what to show: `mode` auto or always draws on a terminal, else writes plain lines."""
+def make(mode: str, *, terminal: bool, total: int, files: int, word: str = "fetching") -> _Counter:
+    """Choose what to show: `mode` auto or always draws on a terminal, else writes plain lines.
+
+    `word` says what is done to the files.
+    """
     if mode == "json":
         return _Json(total, files)
-    return _Bars(total, files) if terminal or mode == "always" else _Counter(total, files)
+    drawn = _Bars if terminal or mode == "always" else _Counter
+    return drawn(total, files, word)

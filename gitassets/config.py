@@ -21,6 +21,7 @@ from gitassets.values import (
     link_modes,
     one_of,
     place,
+    remote_name,
     seconds,
     size,
     speed,
@@ -115,7 +116,7 @@ MIN_SOURCES = Setting(
     "places that must serve each asset, for push --check and verify --remote",
 )  # fmt: skip
 PUSH_DEFAULT = Setting(
-    "assets.pushDefault", "", str, None, "the remote that is meant when none is named"
+    "assets.pushDefault", "", remote_name, None, "the remote that is meant when none is named"
 )
 
 TEAM_CACHE: Setting[Url | None] = Setting(

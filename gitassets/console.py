@@ -106,7 +106,7 @@ class Console:
         if hint and os.environ.get("GIT_ADVICE") != "0":
             _write(sys.stderr, f"hint: {safe(redacted(hint))}\n")
 
-    def progress(self, mode: str, *, total: int, files: int) -> Progress:
+    def progress(self, mode: str, *, total: int, files: int, word: str = "fetching") -> Progress:
         """Something to watch while bytes move: `mode` is auto, always, never or json."""
         from gitassets.progress import Silent  # noqa: PLC0415 - for symmetry with the next one
 
@@ -115,7 +115,7 @@ class Console:
             return Silent()
         from gitassets import bars  # noqa: PLC0415 - only when somebody looks
 
-        return bars.make(mode, terminal=terminal, total=total, files=files)
+        return bars.make(mode, terminal=terminal, total=total, files=files, word=word)
 
 
 def _write(stream: TextIO, text: str) -> None:

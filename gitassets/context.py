@@ -193,12 +193,12 @@ class Context:
 
         return Resolver(self.policy, self.tuning, self.rewrites)
 
-    def progress(self, *, total: int, files: int) -> Progress:
+    def progress(self, *, total: int, files: int, word: str = "fetching") -> Progress:
         """Something to watch; `end_progress` takes it away, at the latest when the command ends."""
         from gitassets import config
 
         mode = self.config.get(config.PROGRESS, self._arguments.progress)
-        shown = self.console.progress(mode, total=total, files=files)
+        shown = self.console.progress(mode, total=total, files=files, word=word)
         self._shown.append(shown)
         return shown
 

@@ -137,7 +137,7 @@ def _manner(
     cap = context.config.get(RETRY_CAP)
     if todo is None or not todo.lacking:
         return upload.Manner(context.tuning.jobs, cap)
-    shown = context.progress(total=todo.bytes, files=len(todo.lacking))
+    shown = context.progress(total=todo.bytes, files=len(todo.lacking), word="pushing")
     return upload.Manner(context.tuning.jobs, cap, shown, names or {})
 
 

@@ -87,6 +87,13 @@ def link_modes(text: str) -> tuple[str, ...]:
     return tuple(read(mode) for mode in modes)
 
 
+def remote_name(text: str) -> str:
+    """Read a name that a remote may have. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", text):
+        raise ValueError("a name has letters, digits, '-' and '_'")
+    return text
+
+
 def place(text: str) -> Url:
     """Read the URL of a place that holds objects, or an absolute directory. Raises ValueError."""
     if text.startswith(("/", "~/")):

@@ -9,6 +9,7 @@ from gitassets import git, remotes
 from gitassets.errors import UsageError
 from gitassets.model import Url
 from gitassets.urls import redacted
+from gitassets.values import remote_name
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +68,7 @@ def _add(context: Context, arguments: argparse.Namespace, known: dict[str, remot
     if not context.place.git_dir:
         raise UsageError("there is no repository here, so there is no configuration to write")
     try:
-        name = remotes.checked(arguments.name)
+        name = remote_name(arguments.name)
         url = remotes.address(arguments.url, Path.cwd())
         public = Url(arguments.public) if arguments.public else None
     except ValueError as error:

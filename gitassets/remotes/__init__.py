@@ -18,6 +18,7 @@ from gitassets.errors import ConfigError, UsageError
 from gitassets.model import Url
 from gitassets.remotes.base import Named
 from gitassets.urls import redacted
+from gitassets.values import remote_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gitassets.config import Config
     from gitassets.remotes.base import Remote, Surroundings
 
-__all__ = ["REMOTES", "Named", "address", "checked", "chosen", "configured", "connect", "readable"]
+__all__ = ["REMOTES", "Named", "address", "chosen", "configured", "connect", "readable"]
 
 REMOTES = {
     "file": "gitassets.remotes.directory:Directory",
@@ -35,17 +36,9 @@ REMOTES = {
     "gs": "gitassets.remotes.bucket:Bucket",
     "az": "gitassets.remotes.bucket:Bucket",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _KEY = re.compile(r"assets\.remote\.(.+)\.(url|publicurl)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """Two letters at least: `C:` is a drive."""
-
-
-def checked(name: str) -> str:
-    """Give a name that a remote may have. Raises ValueError."""
-    if not _NAME.fullmatch(name):
-        raise ValueError("a name has letters, digits, '-' and '_'")
-    return name
 
 
 def address(text: str, here: Path) -> str:
@@ -82,7 +75,7 @@ def _named(name: str, row: Mapping[str, str]) -> Named:
     try:
         # A relative path that somebody wrote by hand would depend on where the command starts.
         place = address(url, Path("/"))
-        return Named(checked(name), place, Url(public) if public else None)
+        return Named(remote_name(name), place, Url(public) if public else None)
     except ValueError as error:
         raise ConfigError(f"assets.remote.{name}.url", redacted(url), str(error)) from error
 
