@@ -131,6 +131,7 @@ class _Bars(_Counter):
         from rich.console import Console as RichConsole  # noqa: PLC0415 - the user's waiting
         from rich.progress import BarColumn, ProgressColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as LiveProgress  # noqa: PLC0415
+        from rich.table import Column  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
         class Sizes(ProgressColumn):
@@ -145,7 +146,7 @@ class _Bars(_Counter):
         console = RichConsole(stderr=True, force_interactive=sys.stderr.isatty())
         live = LiveProgress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None), Sizes(),
+            BarColumn(bar_width=None), Sizes(table_column=Column(no_wrap=True)),
             console=console, auto_refresh=False, transient=True, expand=False,
         )  # fmt: skip
         self._live = live
