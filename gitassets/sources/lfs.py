@@ -85,13 +85,16 @@ class Lfs(Source):
     def _denied(self, asked: Request, error: TransferError) -> TransferError:
         if error.http_status not in {401, 403, 404}:
             return error
-        sent = "with the credential that git has" if asked.headers else "without a credential"
-        hint = None if asked.headers else "git credential approve, or use git once with that host"
-        host = Url(asked.url).host
+        host, hint = Url(asked.url).host, None
+        why = "no such object, or no such repository"
+        if error.http_status != 404:
+            why = "with the credential that git has" if asked.headers else "without a credential"
+            hint = (
+                None if asked.headers else "git credential approve, or use git once with that host"
+            )
         return TransferError(
-            asked.source, f"the LFS server {host} says HTTP {error.http_status} ({sent})",
-            error.cause, status=error.http_status,
-            hint=hint,
+            asked.source, f"the LFS server {host} says HTTP {error.http_status} ({why})",
+            error.cause, status=error.http_status, hint=hint,
         )  # fmt: skip
 
 
