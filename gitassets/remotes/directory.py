@@ -1,13 +1,15 @@
 """A directory of this machine or of a network file system, as `/path` or `file:`.
 
-An object gets its name when its bytes are on disk: written under another name, synced, renamed.
+An object gets its name when its bytes are on disk: written without a name, synced, then linked.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from gitassets.model import Digest
     from gitassets.remotes.base import Named, Surroundings
     from gitassets.remotes.content import Content
+
+_NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
+"""What file systems and kernels say that do not know O_TMPFILE."""
 
 
 def path_of(url: str, top: Path) -> Path:
@@ -58,13 +63,13 @@ class Directory:
             return None
         return Held(facts.st_size)
 
-    def put(self, content: Content, *, replace: bool) -> None:  # noqa: ARG002 - equal bytes
+    def put(self, content: Content, *, replace: bool) -> None:
         """Copy. Raises TransferError, and what reading raises."""
         try:
             with suppress(FileExistsError):
                 self._path.mkdir()
             with Root(self._path) as root:
-                _write(root, content)
+                _write(root, content, replace=replace)
         except (OSError, Blocked) as error:
             raise self._failed("write to", error) from error
 
@@ -86,20 +91,61 @@ class Directory:
         return TransferError(self.url, f"cannot {what} '{self._path}': {reason}", Cause.LOCAL)
 
 
-def _write(root: Root, content: Content) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-    def copy(directory: int, name: str) -> None:
-        descriptor = os.open(name, flags, 0o644, dir_fd=directory)
-        try:
-            for piece in content:
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
+def _write(root: Root, content: Content, *, replace: bool) -> None:
+    target = place(content.digest)
     with root.directory(content.digest[:2], create=True) as directory:
-        root.place(place(content.digest), copy)
+        unnamed = _unnamed(directory)
+        if unnamed is None:
+            root.place(target, partial(_copy_to_name, content))
+        else:
+            try:
+                _copy(content, unnamed)
+                _name(root, unnamed, target, replace=replace)
+            finally:
+                os.close(unnamed)
         os.fsync(directory)
+
+
+def _unnamed(directory: int) -> int | None:
+    """Open a file that has no name yet: who is killed leaves nothing (open(2), O_TMPFILE).
+
+    None where the file system has no such files: NFS, for one.
+    """
+    if not (hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")):  # noqa: PTH112
+        return None
+    try:
+        return os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=directory)
+    except OSError as error:
+        if error.errno in _NO_TMPFILE:
+            return None
+        raise
+
+
+def _name(root: Root, unnamed: int, target: str, *, replace: bool) -> None:
+    """Give the file its name; one that is there stays, unless `replace`."""
+
+    def link(directory: int, name: str) -> None:
+        os.link(f"/proc/self/fd/{unnamed}", name, dst_dir_fd=directory, follow_symlinks=True)
+
+    if replace:
+        root.place(target, link)
+        return
+    with suppress(FileExistsError):
+        root.create(target, link)
+
+
+def _copy_to_name(content: Content, directory: int, name: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, 0o644, dir_fd=directory)
+    try:
+        _copy(content, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(content: Content, descriptor: int) -> None:
+    for piece in content:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
