@@ -260,6 +260,37 @@ class TestNewest:
         assert room.web.urls() == [ONE, TWO, THREE]
 
 
+class TestCaches:
+    def test_before_any_url(self, room):
+        room.resolver.caches[sha(DATA)] = (room.web.serve(THREE, DATA),)
+        delivery = room.one(wanted(DATA, ONE))
+        assert delivery.source == THREE
+        assert room.web.urls() == [THREE]
+
+    def test_what_one_lacks_is_no_news_once_it_was_brought(self, room):
+        room.resolver.caches[sha(DATA)] = (Url(THREE),)
+        assert room.one(wanted(DATA, room.web.serve(ONE, DATA))).errors == ()
+
+    def test_that_it_lies_is(self, room):
+        room.resolver.caches[sha(DATA)] = (room.web.serve(THREE, WRONG),)
+        [line] = room.one(wanted(DATA, room.web.serve(ONE, DATA))).errors
+        assert line.startswith(THREE)
+
+    def test_what_it_lacks_is_said_when_nobody_brought_it(self, room):
+        room.resolver.caches[sha(DATA)] = (Url(THREE),)
+        assert room.one(wanted(DATA, ONE)).errors == (f"{THREE}: says GONE", f"{ONE}: says GONE")
+
+    def test_not_for_what_has_only_a_name(self, room):
+        room.resolver.caches[sha(DATA)] = (Url(THREE),)
+        room.one(wanted(DATA, room.web.serve(ONE, DATA), pinned=False))
+        assert room.web.urls() == [ONE]
+
+    def test_mirrors_of_what_the_newest_lockfile_knows(self, room):
+        room.more[sha(DATA)] = [Url(TWO)]
+        room.resolver.mirrors[TWO] = (room.web.serve(THREE, DATA), Url(TWO))
+        assert room.one(wanted(DATA, ONE)).source == THREE
+
+
 class TestHosts:
     def test_a_limit_stops_the_whole_host_and_no_other(self, room):
         datas = [content("s", 0, size) for size in (300, 200, 100)]

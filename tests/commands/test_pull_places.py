@@ -164,6 +164,16 @@ class TestHub:
         assert "gated" in result.stderr
         assert f"{double.endpoint}/owner/tiny" in result.stderr
 
+    def test_a_cache_of_its_own_tools_comes_first(self, repo, double, cli, tmp_path, monkeypatch):
+        blobs = tmp_path / "hfcache" / "models--owner--tiny" / "blobs"
+        blobs.mkdir(parents=True)
+        (blobs / sha256(DATA)).write_bytes(DATA)
+        monkeypatch.setenv("HF_HUB_CACHE", str(blobs.parent.parent))
+        lock(repo, "hf://owner/tiny@main/a.bin")
+        cli("pull", cwd=repo.path)
+        assert repo.read("a.bin") == DATA
+        assert double.log == []
+
     def test_offline_asks_nobody(self, repo, double, cli, monkeypatch):
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         lock(repo, "hf://owner/tiny@main/a.bin")
