@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("action", choices=_WORDS, metavar="|".join(_WORDS))
     parser.add_argument("name", nargs="?", metavar="NAME")
-    parser.add_argument("url", nargs="?", metavar="URL", help="https://, file:, or a directory")
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="https://, s3://, gs://, az://, file:, or a directory"
+    )
     parser.add_argument(
         "--public", metavar="URL", help="where others read it, when that is another address"
     )
