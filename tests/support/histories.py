@@ -82,7 +82,10 @@ def _edit(draw: st.DrawFn, files: dict[str, tuple[str, bytes]], *, lfs: bool) ->
             content = pointer(content)
         if mode == "120000":
             content = content.hex().encode() or b"x"  # what a symlink may say on a disk
-        _put(files, draw(st.sampled_from(FILES)), (mode, content))
+        path = draw(st.sampled_from(FILES))
+        if path == ".gitmodules":
+            mode = "100644"  # git checks out no symlink of this name
+        _put(files, path, (mode, content))
     else:
         name, texts = (".gitignore", RULES) if what == "rules" else (".gitattributes", ATTRIBUTES)
         _put(
