@@ -217,8 +217,10 @@ def lockfiles(revisions: Iterable[str], cwd: Path | None = None) -> dict[str, by
 
 def commit_of(revision: str) -> str | None:
     """The full commit id that `revision` names, or None."""
+    # Behind `:/words` everything is words; and what it finds is a commit.
+    peeled = revision if revision.startswith(":/") else revision + "^{commit}"
     done = _start(
-        ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"),
+        ("rev-parse", "--verify", "--quiet", "--end-of-options", peeled),
         stdin=None, cwd=None,
     )  # fmt: skip
     return done.stdout.decode().strip() if done.returncode == 0 else None

@@ -66,20 +66,30 @@ def _wanted(
     """One asset for each content, with the lockfile that pins it."""
     if not context.place.git_dir:
         raise UsageError("there is no repository here, so there are no revisions")
-    revisions = git.refs() if arguments.all else arguments.rev or ["HEAD"]
-    for revision in revisions:
-        if not arguments.all and not git.commit_of(revision):
-            raise UsageError(f"'{revision}' is not a revision of this repository")
+    # By commit: `:/words` is a revision, too, but not when a path is put behind it.
+    revisions = (
+        {ref: ref for ref in git.refs()}
+        if arguments.all
+        else {_commit(revision): revision for revision in arguments.rev or ["HEAD"]}
+    )
     found: dict[Digest, tuple[Lockfile, Asset]] = {}
     texts = git.lockfiles(revisions)
     for revision, text in texts.items():
         try:
             locked = lockfile.load(text)
         except AssetsError as error:
-            context.console.warning(f"{revision}: {error}")
+            context.console.warning(f"{revisions[revision]}: {error}")
             continue
         for asset in locked.assets.values():
             found.setdefault(asset.sha256, (locked, asset))
     if not texts and not arguments.all:
-        raise UsageError(f"no assets.lock.toml in {', '.join(revisions)}", hint="git assets init")
+        names = ", ".join(revisions.values())
+        raise UsageError(f"no assets.lock.toml in {names}", hint="git assets init")
     return found
+
+
+def _commit(revision: str) -> str:
+    commit = git.commit_of(revision)
+    if commit is None:
+        raise UsageError(f"'{revision}' is not a revision of this repository")
+    return commit

@@ -56,9 +56,11 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _of(revision: str) -> Lockfile:
-    if not git.commit_of(revision):
+    # `:/words` is a revision, too, but not when a path is put behind it.
+    commit = git.commit_of(revision)
+    if commit is None:
         raise UsageError(f"'{revision}' is not a revision of this repository")
-    text = git.lockfiles([revision]).get(revision)
+    text = git.lockfiles([commit]).get(commit)
     if text is None:
         raise UsageError(f"there is no assets.lock.toml in '{revision}'")
     return lockfile.load(text)
