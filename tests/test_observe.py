@@ -95,7 +95,8 @@ def test_edited(repo, tree, look, hashes):
     repo.write("d/x.bin", PINNED)
     record(tree)
     repo.write("d/x.bin", PINNED + b"more")
-    assert look() == [(State.FOREIGN, "was modified")] and hashes == [], "its size says enough"
+    assert look() == [(State.FOREIGN, "was modified")]
+    assert hashes == [], "its size says enough"
     place = repo.write("d/x.bin", PINNED[::-1])
     os.utime(place, (1, 1))
     assert look() == [(State.FOREIGN, "was modified")]
@@ -111,10 +112,7 @@ def test_what_is_no_file(repo, look, tmp_path):
     repo.write("d/x.bin/y", b"")
     assert look() == [(State.FOREIGN, "is a directory")]
     os.mkfifo(repo.path / "d/pipe")
-    assert (
-        look(asset("d/pipe")) == [(State.FOREIGN, "not a regular file")]
-        or look(asset("d/pipe"))[0][1] == "is not a regular file"
-    )
+    assert look(asset("d/pipe")) == [(State.FOREIGN, "is not a regular file")]
     (repo.path / "d/link").symlink_to(tmp_path)
     assert look(asset("d/link")) == [(State.FOREIGN, "is a symlink")]
     [(state, why)] = look(asset("d/link/x"))
