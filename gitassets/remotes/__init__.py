@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -62,11 +63,16 @@ def address(text: str, here: Path) -> str:
 
 def configured(config: Config) -> dict[str, Named]:
     """Give the remotes of git config by name. Raises ConfigError."""
+    return {name: _named(name, row) for name, row in _rows(config).items()}
+
+
+def _rows(config: Config) -> dict[str, dict[str, str]]:
+    """Give what git config says of each remote that has a URL."""
     rows: dict[str, dict[str, str]] = {}
     for key, value in config.rows:
         if found := _KEY.fullmatch(key):
             rows.setdefault(found[1], {})[found[2]] = value or ""
-    return {name: _named(name, row) for name, row in sorted(rows.items()) if "url" in row}
+    return {name: row for name, row in sorted(rows.items()) if "url" in row}
 
 
 def _named(name: str, row: Mapping[str, str]) -> Named:
@@ -95,11 +101,16 @@ def chosen(config: Config, name: str | None) -> Named:
 
 
 def readable(config: Config) -> tuple[Url, ...]:
-    """Give where this user can read what was pushed, each to be followed by an object's place."""
+    """Give where this user can read what was pushed, each to be followed by an object's place.
+
+    A setting that cannot be read is left out: it is the business of `push`, not of a pull.
+    """
     found = []
-    for named in configured(config).values():
-        plain = named.url if _SCHEME.match(named.url) else "file://" + quote(named.url)
-        found.append(Url((named.public or plain).rstrip("/")))
+    for name, row in _rows(config).items():
+        with suppress(ConfigError):
+            named = _named(name, row)
+            plain = named.url if _SCHEME.match(named.url) else "file://" + quote(named.url)
+            found.append(Url((named.public or plain).rstrip("/")))
     return tuple(found)
 
 

@@ -53,9 +53,11 @@ class Web:
         answer = self._send("HEAD", digest, {})
         if answer.status_code in {404, 410}:
             return None
-        length = answer.headers.get("Content-Length", "")
-        if answer.status_code != 200 or not length.isdecimal():
+        if answer.status_code != 200:
             raise self._refusal(answer)
+        length = answer.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise TransferError(self.url, "does not say how large an object is", Cause.LYING)
         return Held(int(length), _sha256(answer.headers))
 
     def put(self, content: Content, *, replace: bool) -> None:
