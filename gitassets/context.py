@@ -62,8 +62,13 @@ class Context:
     def place(self) -> Place:
         """Where we are. Raises NotARepository."""
         from gitassets import git
+        from gitassets.history import recovery
 
-        return git.locate()
+        found = git.locate()
+        if found.common_dir and recovery.waiting(found.common_dir):
+            for line in recovery.finish(found.common_dir):
+                self.console.say(line)
+        return found
 
     @cached_property
     def config(self) -> Config:

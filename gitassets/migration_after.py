@@ -14,8 +14,8 @@ from gitassets.history import (
     holders,
     lfs_leftovers,
     migration,
+    recovery,
     stubs,
-    switch,
     undo,
     worktrees,
 )  # fmt: skip
@@ -34,14 +34,8 @@ if TYPE_CHECKING:
 
 def resume(context: Context, job: Job) -> None:
     """Finish what a killed command began; the caller holds `exclusive`."""
-    left = switch.resume(job.pipes, job.state)
-    if left is not None:
-        context.console.say("note: an interrupted migration was finished first")
-    undone = undo.complete(job.pipes, job.state, job.main)
-    if undone is not None:
-        context.console.say("note: an interrupted undo was finished first")
-    _left_alone(context, [*(left or ()), *(undone or ())])
-    undo.sweep(job.pipes, job.state, job.main)
+    for line in recovery.roll_forward(job.pipes, job.state, job.main):
+        context.console.say(line)
 
 
 def settle(context: Context, job: Job, outcome: Outcome) -> None:

@@ -21,13 +21,13 @@ def find() -> tuple[Pipes, Path | None]:
         raise NotARepository("not a git repository", hint="git init") from error
     common = Path(os.fsdecode(out.rstrip(b"\n")))
     pipes = Pipes(common)
-    return pipes, _top(pipes)
+    return pipes, top(pipes)
 
 
-def _top(pipes: Pipes) -> Path | None:
+def top(pipes: Pipes) -> Path | None:
     """Give the main work tree's top, seen from the common directory."""
     if pipes.run("config", "--bool", "core.bare", ok=(0, 1)).strip() == b"true":
         return None
     elsewhere = os.fsdecode(pipes.run("config", "core.worktree", ok=(0, 1)).rstrip(b"\n"))
-    top = Path(os.path.normpath(pipes.git_dir / elsewhere)) if elsewhere else pipes.git_dir.parent
-    return top if top.is_dir() else None
+    found = Path(os.path.normpath(pipes.git_dir / elsewhere)) if elsewhere else pipes.git_dir.parent
+    return found if found.is_dir() else None

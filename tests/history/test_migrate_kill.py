@@ -205,3 +205,12 @@ def test_finalize(stage: Stage, cli: Cli) -> None:
         assert not stage.repo.git("cat-file", "-t", old, check=False)
 
     sweep(stage, lambda number: killing.killed(finalize, stage.repo.path, number), judge)
+
+
+def test_any_next_command_finishes_it(stage: Stage, cli: Cli, tmp_path: Path) -> None:
+    """Half of the refs are new when the process dies; `status` brings the others along."""
+    assert killing.killed_in_transaction(MIGRATE, stage.repo.path, 6, tmp_path / "bin")
+    assert "interrupted migration was finished" in cli("status", cwd=stage.repo.path).stderr
+    assert "interrupted" not in cli("status", cwd=stage.repo.path).stderr
+    assert "as they should be" in cli("migrate", "verify", cwd=stage.repo.path).stdout
+    stage.no_rest()
