@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from gitassets.addresses import judge
+from gitassets.addresses import is_private_host, judge
 from gitassets.errors import Cause, TransferError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Control:
                         allow_redirects=False,
                         stream=True,
                         timeout=(tuning.connect_timeout, tuning.low_speed_time),
-                        proxies=self._proxies(request),
+                        proxies=self.proxies(request.url),
                         verify=tuning.ca_file or True,
                     )
                 except requests.RequestException as error:
@@ -108,27 +108,44 @@ class Control:
         except ValueError as error:
             raise TransferError(request.url, "the answer is not JSON", Cause.LYING) from error
 
-    def _check_address(self, request: Request) -> None:
-        """Judge every address of the host before it is dialled (the engines do while they dial)."""
-        parts = urlsplit(request.url)
-        try:
-            found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme)
-        except (OSError, UnicodeError) as error:
-            raise TransferError(request.url, f"cannot resolve '{parts.hostname}'") from error
-        for row in found:
-            if rule := judge(str(row[4][0]), private=request.private):
-                raise TransferError(
-                    request.url, f"'{parts.hostname}' is {row[4][0]}: {rule}", Cause.REFUSED,
-                    hint=f"git config --add assets.allow {parts.hostname}",
-                )  # fmt: skip
+    @property
+    def patience(self) -> float:
+        """Seconds that an answer may take."""
+        return self._tuning.low_speed_time
 
-    def _proxies(self, request: Request) -> dict[str, str]:
-        host = urlsplit(request.url).hostname or ""
+    @property
+    def ca_file(self) -> str | None:
+        """The PEM bundle that the user named, or None."""
+        return self._tuning.ca_file
+
+    def proxies(self, url: str) -> dict[str, str]:
+        """Give the proxies for `url` by scheme; empty where it is dialled directly."""
+        host = urlsplit(url).hostname or ""
         direct = any(
             name in {"*", host} or host.endswith("." + name.lstrip("."))
             for name in self._tuning.no_proxy
         )
         return {} if direct else dict(self._tuning.proxies)
+
+    def _check_address(self, request: Request) -> None:
+        """Judge every address of the host before it is dialled (the engines do while they dial)."""
+        parts = urlsplit(request.url)
+        host = parts.hostname or ""
+        if parts.scheme in self.proxies(request.url):
+            # The proxy resolves the name, and here there may be no DNS at all.
+            found = ["127.0.0.1"] if is_private_host(host) else []
+        else:
+            try:
+                rows = socket.getaddrinfo(host, parts.port or parts.scheme)
+            except (OSError, UnicodeError) as error:
+                raise TransferError(request.url, f"cannot resolve '{host}'") from error
+            found = [str(row[4][0]) for row in rows]
+        for address in found:
+            if rule := judge(address, private=request.private):
+                raise TransferError(
+                    request.url, f"'{host}' is {address}: {rule}", Cause.REFUSED,
+                    hint=f"git config --add assets.allow {host}",
+                )  # fmt: skip
 
 
 def refusal(request: Request, answer: Response) -> TransferError:

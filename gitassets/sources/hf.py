@@ -5,6 +5,7 @@ The token goes to the configured endpoint and nowhere else: what the Hub redirec
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from functools import cached_property
@@ -50,7 +51,7 @@ class Hub(Source):
     """The Hub, or what HF_ENDPOINT names in its place."""
 
     def __init__(self, control: Control) -> None:
-        self._policy = control.policy
+        self._control = control
 
     @cached_property
     def account(self) -> Account:
@@ -108,7 +109,10 @@ class Hub(Source):
         if place.pinned:
             return place.url
         self._check_online(url)
-        info = self._ask(url, lambda api: api.repo_info(place.repository, **_at(place)))
+        wait = self._control.patience  # given to each call: its own default is for ever
+        info = self._ask(
+            url, lambda api: api.repo_info(place.repository, timeout=wait, **_at(place))
+        )
         found = place.at(str(info.sha))
         if not found.pinned:
             raise TransferError(url, "the Hub names no commit for it", Cause.LYING)
@@ -137,16 +141,38 @@ class Hub(Source):
                 hint="unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
             )  # fmt: skip
 
+    @cached_property
+    def _client(self) -> Any:
+        """The Hub's own client, going the way that the user's settings say.
+
+        By itself it waits for ever, and knows no proxy of git's. The endpoint and the token are
+        given, because it reads its environment once, when it is imported.
+        """
+        import ssl  # noqa: PLC0415 - as the next
+
+        # Read when it is imported: else it first asks the Hub which programs it may be started by.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        from huggingface_hub import HfApi, set_client_factory  # noqa: PLC0415 - 200 ms
+        from huggingface_hub.utils import get_session  # type: ignore[attr-defined] # noqa: PLC0415
+
+        usual = get_session()  # httpx2's or httpx's, by the version of the client
+        kind, hooks, endpoint = type(usual), usual.event_hooks, self.account.endpoint
+        control = self._control
+        verify = ssl.create_default_context(cafile=control.ca_file) if control.ca_file else True
+        set_client_factory(
+            lambda: kind(
+                event_hooks=hooks, follow_redirects=True, trust_env=False, verify=verify,
+                proxy=control.proxies(endpoint).get(endpoint.scheme), timeout=control.patience,
+            )
+        )  # fmt: skip
+        token = self.account.token or False
+        return HfApi(endpoint=str(endpoint), token=token, library_name="git-assets")
+
     def _ask(self, url: Url, question: Callable[[Any], T]) -> T:
         """Ask through the Hub's client, again where it is too busy. Raises TransferError."""
-        from huggingface_hub import HfApi  # noqa: PLC0415 - 200 ms that a pull does not wait for
-
-        # Explicit, because the client reads its environment once, when it is imported.
-        token = self.account.token or False
-        api = HfApi(endpoint=str(self.account.endpoint), token=token, library_name="git-assets")
         for tries in range(_TRIES):
             try:
-                return question(api)
+                return question(self._client)
             except Exception as error:
                 # The client's own errors differ between its versions: known by their response.
                 told = self.explain(url, _told(url, error))

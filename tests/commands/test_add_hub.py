@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from support.desk import Desk, Say
 from support.hub import HubDouble, sha256
 from support.server import content
 
@@ -182,6 +185,28 @@ def test_nobody_listens(project, cli, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     result = cli("add", "hf://owner/tiny", cwd=project.path, check=128)
     assert "the Hub could not be asked" in result.stderr
+
+
+def test_the_proxy_of_git_is_used(project, cli, monkeypatch):
+    with Desk(lambda _: Say(404, b"{}", {"X-Error-Code": "RepoNotFound"})) as proxy:
+        monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+        monkeypatch.setenv("HF_TOKEN", "canary")
+        project.git("config", "http.proxy", proxy.first)
+        result = cli("add", "hf://owner/tiny", cwd=project.path, check=128)
+        assert "no model 'owner/tiny'" in result.stderr
+        [row] = proxy.log
+        assert row.target.startswith("http://hub.invalid/api/models/owner/tiny")
+        assert "canary" not in str(row.headers), "in the clear"
+
+
+def test_a_hub_that_says_nothing(project, cli, monkeypatch):
+    gate = threading.Event()
+    with Desk(lambda _: Say(200) if gate.wait(60) else Say(500)) as desk:
+        monkeypatch.setenv("HF_ENDPOINT", desk.first)
+        monkeypatch.setenv("GIT_ASSETS_LOW_SPEED", "1k/1s")
+        result = cli("add", "hf://owner/tiny", cwd=project.path, check=128)
+        assert "the Hub could not be asked: ReadTimeout" in result.stderr
+        gate.set()
 
 
 def test_offline(double, project, cli, monkeypatch):

@@ -62,6 +62,18 @@ def test_a_private_address_is_not_dialled(asking):
         assert desk.log == []
 
 
+def test_behind_a_proxy_names_are_its_business(tmp_path):
+    with Desk(lambda _: Say(200, b"{}")) as proxy:
+        tuning = Tuning(proxies=(("http", proxy.first),), no_proxy=("direct.example",))
+        asking = Control(Policy(tmp_path), tuning)
+        asking.json(request("http://far.invalid/x", private=False), headers={})
+        assert proxy.log[0].target == "http://far.invalid/x"
+        with pytest.raises(TransferError, match="loopback"):
+            asking.json(request("http://127.1/x", private=False), headers={})
+        assert len(proxy.log) == 1
+        assert asking.proxies("http://a.direct.example/") == {}
+
+
 def test_an_answer_without_end(asking, monkeypatch):
     monkeypatch.setattr(control, "MAX_ANSWER", 1000)
     with (
