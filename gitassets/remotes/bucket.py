@@ -8,6 +8,7 @@ tools read them; nothing of them is kept. A small object goes as one request tha
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from gitassets.engines.routes import proxy_for
@@ -30,6 +31,9 @@ _RETRIES: Final = {"max_retries": 2}
 """Of one request, so that a part does not cost the whole object; the rest is ours to decide."""
 _TIMEOUT: Final = "600s"
 """Of one request, its body included: 8 MiB at 14 KiB/s."""
+_METADATA: Final = "169.254.169.254"
+"""Where a machine in a cloud is asked for its own credentials."""
+_TIMES: Final = re.compile(r" in [0-9.]+(?:ns|µs|ms|s)(?:, after [0-9]+ retries,[^-]*(?= - ))?")
 
 
 class Bucket:
@@ -110,12 +114,17 @@ class Bucket:
             self._obstore.exceptions.PermissionDeniedError,
             self._obstore.exceptions.UnauthenticatedError,
         )
+        reason = _line(error)
+        hint = "set what the cloud's own tools read: AWS_ACCESS_KEY_ID and the like"
+        if _METADATA in reason:  # obstore's last resort, after everything else had none
+            reason = "no credentials: neither the environment nor this machine has any"
+            return TransferError(self.url, reason, Cause.DENIED, hint=hint)
         if isinstance(error, denied):
-            hint = "the credentials are the environment's, as for the cloud's own tools"
-            return TransferError(self.url, f"denied: {_line(error)}", Cause.DENIED, hint=hint)
-        return TransferError(self.url, _line(error), Cause.TRANSIENT)
+            return TransferError(self.url, f"denied: {reason}", Cause.DENIED, hint=hint)
+        return TransferError(self.url, reason, Cause.TRANSIENT)
 
 
 def _line(error: Exception) -> str:
-    """Give the first line: the others are obstore's own view of the matter."""
-    return str(error).partition("\n")[0].strip().rstrip(":")
+    """Give the first line, without times: what follows is obstore's own view of the matter."""
+    first = str(error).partition("\n")[0].strip().rstrip(":")
+    return _TIMES.sub("", first)

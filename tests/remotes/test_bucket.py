@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.content import content, digest
+from support.depot import Depot
 
 from gitassets import remotes
 from gitassets.engines.base import Tuning
@@ -64,6 +65,32 @@ def test_nobody_listens(s3, tmp_path, monkeypatch):
     assert caught.value.cause is Cause.TRANSIENT
     assert "\n" not in caught.value.reason
     assert "canary" not in caught.value.reason
+    assert "retries" not in caught.value.reason
+
+
+def test_no_credentials(s3, tmp_path, monkeypatch):
+    """The machine's metadata service is the last that is asked; here it is a closed port."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(bucket, "_METADATA", "127.0.0.1:1")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(TransferError) as caught:
+        connect(tmp_path).stat(Digest(digest(b"x")))
+    assert caught.value.cause is Cause.DENIED
+    assert "no credentials" in caught.value.reason
+
+
+def test_wrong_credentials_are_told(s3, repo, cli):
+    """moto takes any secret, so the bucket is another server's that takes none."""
+    with Depot() as other:
+        other.status = 403
+        repo.write("a.bin", b"data")
+        cli("init", cwd=repo.path)
+        cli("add", "a.bin", cwd=repo.path)
+        cli("remote", "add", "team", "s3://bucket/x", cwd=repo.path)
+        result = cli("push", cwd=repo.path, env={"AWS_ENDPOINT_URL": other.url("")}, check=128)
+    assert "denied" in result.stderr
+    assert "canary-secret" not in result.stderr
 
 
 def test_push_to_a_bucket(s3, repo, cli):

@@ -34,6 +34,8 @@ class Depot:
         """Tell the sha256 in answers to HEAD."""
         self.answers: list[tuple[int, dict[str, str]]] = []
         """Statuses and headers for the next uploads, in place of taking them."""
+        self.status = 0
+        """Answer every question with this."""
         self.spoil = False
         """Keep something else than what was sent."""
         self.lock = threading.Lock()
@@ -41,6 +43,7 @@ class Depot:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -60,8 +63,11 @@ class Depot:
             def do_PUT(self) -> None:
                 depot.take(self)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False
+        class Server(ThreadingHTTPServer):
+            daemon_threads = False
+            request_queue_size = 128  # five, the default, is fewer than a client dials at once
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -79,8 +85,8 @@ class Depot:
     def look(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
         self._note(handler)
         data = self.files.get(handler.path)
-        if data is None:
-            self._say(handler, 404)
+        if data is None or self.status:
+            self._say(handler, self.status or 404)
             return
         status, headers = 200, {}
         found = handler.headers.get("Range", "").removeprefix("bytes=")
