@@ -52,6 +52,7 @@ class Outbox:
 
     def verified(self, staging: Staging, delivery: Delivery) -> None:
         """Take a file whose bytes are right; publishes when enough have come together."""
+        self._progress.finished(delivery.want.name)
         self._verified.append((staging, delivery))
         self._bytes += delivery.want.size
         if len(self._verified) >= _BATCH or self._bytes >= _BATCH_BYTES:
@@ -64,13 +65,12 @@ class Outbox:
             self._store.publish([staging for staging, _ in batch])
         except StoreError as error:
             for _, delivery in batch:
-                self._say(Delivery(
+                self._said.append(Delivery(
                     delivery.want, ok=False, digest=delivery.digest, count=delivery.count,
                     errors=(*delivery.errors, str(error)), hint=error.hint,
                 ))  # fmt: skip
         else:
-            for _, delivery in batch:
-                self._say(delivery)
+            self._said.extend(delivery for _, delivery in batch)
         finally:
             for staging, _ in batch:
                 staging.close()
