@@ -35,6 +35,7 @@ VERBS = {
     "remote": "name the places that are pushed to: add, list, remove",
     "migrate": "take LFS or large files out of history; every old commit still works",
     "cache": "look at the shared cache, check it, free space",
+    "doctor": "find what would stop a pull, and the command that mends it",
     "version": "print the version",
     "help": "explain a verb",
 }

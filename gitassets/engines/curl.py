@@ -77,6 +77,11 @@ class Curl:
             loop.close()
 
 
+def version() -> str:
+    """Give the versions of pycurl, of libcurl, and of what that was built with."""
+    return str(pycurl.version)
+
+
 class _Loop:
     """One run: the multi handle and its streams."""
 
