@@ -80,6 +80,13 @@ class BucketPlace(Place):
         return {name: bytes(obstore.get(store, name).bytes()) for name in names}
 
 
+@pytest.fixture
+def directory_place(tmp_path: Path) -> Place:
+    """Give a directory alone."""
+    (tmp_path / "top").mkdir()
+    return DirectoryPlace(str(tmp_path / "remote"), tmp_path)
+
+
 @pytest.fixture(params=["directory", "web", "bucket"])
 def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Give a place of each kind."""
