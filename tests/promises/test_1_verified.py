@@ -15,8 +15,8 @@ from support.server import content
 SIZE = 300_000
 LIES = [
     "flip;at=0", "flip;at=299999", "prefixgarbage;at=150000", "garbage", "html", "html;pad=299922", "longer;length=long",
-    "resize;by=1", "resize;by=-1", "wrongrange", "wrongtotal", "multipart", "gzip", "gzip;code=br;ranged=1", "short",
-    "wronglength", "endless", "status;code=200/garbage",
+    "resize;by=1", "resize;by=-1", "wrongrange", "wrongtotal", "multipart", "gzip", "gzip;code=br;ranged=1", "short;times=2",
+    "wronglength;times=2", "endless", "status;code=200/garbage",
 ]  # fmt: skip
 ENGINES = ["curl", *(name for name in ("aria2c", "wget") if shutil.which(name))]
 
