@@ -242,6 +242,8 @@ class Transfer:
 
     def _gives_up(self, task: Task, error: TransferError) -> bool:
         """Another engine takes over from one that broke, or that cannot say what is wrong."""
+        if task.lane == "local":
+            return False  # nobody else reads files
         if task.lane != ALWAYS and error.cause is Cause.ENGINE:
             self._progress.noted(f"{task.lane} gave up ({error.reason}): going on with {ALWAYS}")
             self._fleet.drop(task.lane)

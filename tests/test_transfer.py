@@ -384,6 +384,13 @@ class TestEngines:
         assert "going on with curl" in room.watcher.notes[0]
         assert room.web.urls("aria2c") == [ONE]
 
+    def test_a_file_that_cannot_be_read_ends_though_no_other_engine_reads_files(self, room):
+        room.fleet._made["local"] = FakeEngine("local", room.web)
+        delivery = room.one(wanted(DATA, room.web.serve("file:///x", Say(Cause.ENGINE))))
+        assert not delivery.ok
+        assert 1 < len(room.web.urls("local")) < 10
+        assert room.web.urls("curl") == []
+
     def test_what_aria2c_cannot_say_curl_is_asked(self, room):
         first = room.web.serve(ONE, Say(Cause.TRANSIENT, data=BIG, after=150_000), BIG)
         delivery = room.one(wanted(BIG, first))
