@@ -7,7 +7,6 @@ tools read them; nothing of them is kept. A small object goes as one request tha
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from gitassets.engines.routes import proxy_for
 from gitassets.errors import Cause, TransferError, UsageError
 from gitassets.model import Url
 from gitassets.remotes.base import Held, place
+from gitassets.sources import cloud
 
 if TYPE_CHECKING:
     from gitassets.model import Digest
@@ -45,6 +45,7 @@ class Bucket:
         self._public = named.public
         try:
             import obstore  # noqa: PLC0415 - an extra
+            import obstore.store  # noqa: PLC0415
         except ImportError as error:
             raise UsageError(
                 f"remote '{named.name}' needs obstore, which is not installed",
@@ -93,13 +94,11 @@ class Bucket:
     def _open(self, surroundings: Surroundings) -> Any:
         tuning = surroundings.tuning
         client = {"user_agent": tuning.user_agent, "timeout": _TIMEOUT}
-        config: dict[str, str] = {}
-        if self.url.startswith("s3:"):
+        scheme = self.url.partition(":")[0]
+        config = cloud.settings(scheme)
+        if scheme == "s3":
             config["checksum_algorithm"] = "SHA256"
-            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-            if endpoint:
-                config["endpoint"] = endpoint
-                client["allow_http"] = str(endpoint.startswith("http://")).lower()
+        client["allow_http"] = str(config.get("endpoint", "").startswith("http://")).lower()
         if proxy := proxy_for("https://" + self.url.partition("://")[2], tuning):
             client["proxy_url"] = proxy
         try:
@@ -115,7 +114,7 @@ class Bucket:
             self._obstore.exceptions.UnauthenticatedError,
         )
         reason = _line(error)
-        hint = "set what the cloud's own tools read: AWS_ACCESS_KEY_ID and the like"
+        hint = "set what the cloud's own tools read: AWS_ACCESS_KEY_ID, AWS_PROFILE, ..."
         if _METADATA in reason:  # obstore's last resort, after everything else had none
             reason = "no credentials: neither the environment nor this machine has any"
             return TransferError(self.url, reason, Cause.DENIED, hint=hint)

@@ -68,6 +68,22 @@ def test_nobody_listens(s3, tmp_path, monkeypatch):
     assert "retries" not in caught.value.reason
 
 
+def test_a_profile_is_read(s3, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[work]\naws_access_key_id = one\naws_secret_access_key = two\n")
+    config = tmp_path / "config"
+    config.write_text(f"[profile work]\nregion = eu-west-1\nendpoint_url = {s3.url}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    remote = connect(tmp_path)
+    with outgoing(tmp_path, b"data") as file:
+        remote.put(file, replace=False)
+    assert remote.stat(Digest(digest(b"data"))).size == 4
+
+
 def test_no_credentials(s3, tmp_path, monkeypatch):
     """The machine's metadata service is the last that is asked; here it is a closed port."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -93,7 +109,7 @@ def test_wrong_credentials_are_told(s3, repo, cli):
     assert "canary-secret" not in result.stderr
 
 
-def test_push_to_a_bucket(s3, repo, cli):
+def test_push_to_a_bucket(s3, repo, cli, tmp_path):
     repo.write("a.bin", b"data")
     cli("init", cwd=repo.path)
     cli("add", "a.bin", cwd=repo.path)
@@ -102,5 +118,11 @@ def test_push_to_a_bucket(s3, repo, cli):
     assert first["store"] == {"id": "team", "url": "s3://bucket/pre/fix"}
     assert first["summary"]["uploaded"] == 1
     assert cli("push", "--json", cwd=repo.path).json()["summary"]["present"] == 1
+    repo.commit("Serve")
+    clone = repo.clone(tmp_path / "clone")
+    elsewhere = {"GIT_ASSETS_CACHE": str(tmp_path / "other")}
+    cli("push", "--check", cwd=clone.path)
+    cli("pull", cwd=clone.path, env=elsewhere)
+    assert clone.read("a.bin") == b"data"
     text = repo.read("assets.lock.toml").decode() + repo.read(".git/config").decode()
     assert "canary" not in text
