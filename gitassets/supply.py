@@ -74,7 +74,8 @@ class Supply:
 
         Raises TransferError when `first` itself does not answer as it should.
         """
-        others = [] if task.alone or first.single else task.candidates
+        # What a cache has, the origin is not asked for.
+        others = [] if task.alone or first.single or first.cache else task.candidates
         self._settle(task, first)
         used = [first]
         for candidate in others:
@@ -83,7 +84,8 @@ class Supply:
             try:
                 self._settle(task, candidate)
             except TransferError as error:
-                candidate.out, candidate.complaint = True, error.reason
+                candidate.out = True
+                candidate.complaint = self.explain(candidate, error).reason
                 continue
             if candidate.request and self.lane(task, candidate.request) == task.lane:
                 used.append(candidate)

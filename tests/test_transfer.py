@@ -267,6 +267,12 @@ class TestCaches:
         assert delivery.source == THREE
         assert room.web.urls() == [THREE]
 
+    def test_alone_also_where_several_places_could_be_used_at_once(self, room):
+        room.resolver.caches[sha(BIG)] = (room.web.serve(THREE, BIG),)
+        delivery = room.one(wanted(BIG, room.web.serve(ONE, BIG), room.web.serve(TWO, BIG)))
+        assert (delivery.engine, delivery.source) == ("aria2c", THREE)
+        assert room.web.urls() == [THREE]
+
     def test_what_one_lacks_is_no_news_once_it_was_brought(self, room):
         room.resolver.caches[sha(DATA)] = (Url(THREE),)
         assert room.one(wanted(DATA, room.web.serve(ONE, DATA))).errors == ()
