@@ -178,7 +178,7 @@ class _Run:
 
         try:
             _again(put, self._manner, self._stopped)
-            held = _again(partial(self._remote.stat, digest), self._manner, self._stopped)
+            held = _again(partial(self._prove, digest), self._manner, self._stopped)
         except Stopped:
             return Uploaded(digest, size, "stopped", count=count)
         except TransferError as error:
@@ -187,10 +187,17 @@ class _Run:
             return Uploaded(digest, size, error.reason, error.hint, count)
         except AssetsError as error:
             return Uploaded(digest, size, str(error), error.hint, count)
-        if held is None or not _is(held, digest, size):
-            got = "nothing" if held is None else f"{held.size} bytes, or other ones"
-            return Uploaded(digest, size, f"was sent, but the remote has {got}", count=count)
+        if not _is(held, digest, size):
+            why = f"was sent, but the remote has {held.size} bytes, or other ones"
+            return Uploaded(digest, size, why, count=count)
         return Uploaded(digest, size, count=count)
+
+    def _prove(self, digest: Digest) -> Held:
+        """Ask for what was sent; some stores show it only after a while, so none is transient."""
+        held = self._remote.stat(digest)
+        if held is None:
+            raise TransferError(self._remote.url, "was sent, but the remote has nothing")
+        return held
 
     def report(self) -> None:
         """Tell the progress how far each upload is; a repeated one counts back."""
