@@ -25,9 +25,7 @@ def adopt(store: Store, wanted: Mapping[Digest, int], common_dir: Path | None) -
     return found
 
 
-def _candidates(
-    wanted: Iterable[Digest], common_dir: Path | None
-) -> Iterator[tuple[Digest, Path]]:
+def _candidates(wanted: Iterable[Digest], common_dir: Path | None) -> Iterator[tuple[Digest, Path]]:
     digests = set(wanted)
     if common_dir and (objects := common_dir / "lfs" / "objects").is_dir():
         for digest in digests:

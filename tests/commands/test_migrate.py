@@ -58,7 +58,9 @@ def test_every_old_commit_can_be_pulled(repo: Repo, cli: Cli, tmp_path: Path) ->
     assert (clone.status, old.status) == ("", "")
 
 
-def test_the_plan_writes_nothing_and_says_what_happens(repo: Repo, cli: Cli, tmp_path: Path) -> None:
+def test_the_plan_writes_nothing_and_says_what_happens(
+    repo: Repo, cli: Cli, tmp_path: Path
+) -> None:
     before = objects(repo)
     plan = cli("migrate", "-n", "--above", "1kB", "--json", cwd=repo.path).json()["plan"]
     assert [(row["path"], row["versions"], row["bytes"]) for row in plan["leaving"]] == [
@@ -155,9 +157,7 @@ def test_a_lease_stops_a_push_over_new_work(repo: Repo, cli: Cli, tmp_path: Path
     assert Repo(remote).git("rev-parse", "v1") == tag, "all or none"
 
 
-def test_pointers_need_no_bytes_and_missing_ones_are_listed(
-    tmp_path: Path, cli: Cli
-) -> None:
+def test_pointers_need_no_bytes_and_missing_ones_are_listed(tmp_path: Path, cli: Cli) -> None:
     repo = Repo.init(tmp_path / "lfs")
     here, gone = large("here"), large("gone", 4000)
     repo.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n*.txt text\n")
@@ -175,7 +175,9 @@ def test_pointers_need_no_bytes_and_missing_ones_are_listed(
     assert done["missing"] == [hashlib.sha256(gone).hexdigest()]
     shown = cli("list", "HEAD", "--json", cwd=repo.path).json()["assets"]
     assert {row["path"]: row["size"] for row in shown} == {"here.bin": 3000, "gone.bin": 4000}
-    assert "lfs+https://example.org/team/x.git/info/lfs" in repo.git("show", "HEAD:assets.lock.toml")
+    assert "lfs+https://example.org/team/x.git/info/lfs" in repo.git(
+        "show", "HEAD:assets.lock.toml"
+    )
     assert "lfs" not in repo.git("show", "HEAD:.gitattributes")
     assert "*.txt text" in repo.git("show", "HEAD:.gitattributes")
 
