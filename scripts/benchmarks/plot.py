@@ -17,11 +17,14 @@ COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad")
 
 
 def curves(samples: Samples) -> dict[str, list[tuple[int, float]]]:
-    """Give the medians in seconds by step, each with its number of entries, ascending."""
+    """Give median processor seconds by step, each with its number of entries, ascending.
+
+    Not the clock's: every step is one thread, and what else the machine does has no shape.
+    """
     found: dict[str, list[tuple[int, float]]] = {}
     for name, runs in samples.runs.items():
         step, _, count = name.rpartition(" @ ")
-        seconds = [run.seconds for run in runs if run is not None]
+        seconds = [run.processor for run in runs if run is not None]
         if seconds:
             found.setdefault(step, []).append((int(count), median(seconds)))
     return {step: sorted(points) for step, points in found.items()}
@@ -61,6 +64,7 @@ def svg(samples: Samples) -> str:
         parts.append(_line(LEFT, at, right, at, "#ddd"))
         parts.append(_text(LEFT - 8, at + 4, f"{10.0**power:g} s", "end"))
     parts.append(_text((LEFT + right) / 2, HEIGHT - 10, "entries in the lockfile", "middle"))
+    parts.append(_text(LEFT + 6, TOP + 12, "processor seconds", "start"))
     decades = min(x1 - x0, y1 - y0)
     parts.append(
         _line(x(10**x1), y(10**y1), x(10 ** (x1 - decades)), y(10 ** (y1 - decades)), "#999", "4 4")
