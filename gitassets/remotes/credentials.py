@@ -1,7 +1,7 @@
 """Who we are for a web server: a token of the environment, or what git's credential helpers know.
 
 Asked at most once for each remote and run, and only after the host has said 401. No redirect is
-followed with it, so no other host gets it.
+followed with it, so no other host gets it; a public host gets it over https only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from base64 import b64encode
 from urllib.parse import urlsplit
 
 from gitassets import git
+from gitassets.addresses import is_private_host
 from gitassets.errors import GitError
 
 
@@ -30,7 +31,12 @@ class Credentials:
         self._url = url
         self._lock = threading.Lock()
         self._filled: dict[str, str] | None = None
-        self._header = f"Bearer {found}" if (found := token(name)) else None
+        self._header: str | None = None
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not is_private_host(parts.hostname or ""):
+            self._filled = {}  # everybody on the way would read it
+        elif found := token(name):
+            self._header = f"Bearer {found}"
 
     def headers(self) -> dict[str, str]:
         """Give the headers to send; empty while nobody asked who we are."""
