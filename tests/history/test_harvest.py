@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from support.repo import Repo
 
 from gitassets.errors import GitError
 from gitassets.gitpipes import Pipes
@@ -17,6 +16,8 @@ from gitassets.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.repo import Repo
 
 
 @pytest.fixture
