@@ -113,6 +113,11 @@ class Root:
             raise Blocked(relative, "is not a regular file")
         return descriptor
 
+    def read_link(self, relative: str) -> str:
+        """Where a symlink points. Raises OSError when it is none."""
+        with self._parent(relative) as (directory, leaf):
+            return os.readlink(leaf, dir_fd=directory)
+
     def write_atomic(
         self, relative: str, data: bytes, mode: int = 0o644, *, sync: bool = True
     ) -> None:

@@ -103,9 +103,7 @@ def _symlink(tree: WorkTree, asset: Asset, objects: Path) -> Observation:
 
 def link_target(tree: WorkTree, path: str) -> str:
     """Where the symlink at `path` points. Raises OSError when it is none, Blocked on the way."""
-    parent, _, name = path.rpartition("/")
-    with tree.root.directory(parent) as directory:
-        return os.readlink(name, dir_fd=directory)
+    return tree.root.read_link(path)
 
 
 def hashed(tree: WorkTree, path: str) -> tuple[Digest, Signature]:

@@ -38,7 +38,6 @@ class Staging:
     """The sink of one digest (`engines.base.Sink`). Made by `open`, ended by `close` or `move`."""
 
     def __init__(self, descriptor: int, name: str, size: int, journal: Journal) -> None:
-        self.path = Path(name)
         self.digest = Digest(name.rpartition("/")[2])
         """The sha256 that the bytes must have."""
         self.size = size
@@ -62,7 +61,7 @@ class Staging:
         What is there and is not a file of ours with the right size is replaced. Raises NoSpace
         when the disk cannot hold `size` bytes, StoreError without kernel locks, OSError.
         """
-        name = f"{directory}/{digest}"  # pathlib would cost as much as a system call
+        name = f"{directory}/{digest}"
         claimed = claim(name)
         if claimed is None:
             return None
@@ -78,6 +77,11 @@ class Staging:
             staging.close()
             raise
         return staging
+
+    @property
+    def path(self) -> Path:
+        """The file; made when it is asked for, since pathlib costs as much as a system call."""
+        return Path(self._name)
 
     def missing(self) -> list[tuple[int, int]]:
         """Return the half-open byte ranges that have not arrived, in order."""
@@ -216,14 +220,14 @@ class Staging:
         return new
 
     def _save(self) -> None:
-        self._journal.save_ranges(Digest(self.path.name), self._ranges)
+        self._journal.save_ranges(Digest(self._name.rpartition("/")[2]), self._ranges)
         self._saved = (self._ranges.count, time.monotonic())
         self._remembered = True
 
     def _forget(self) -> None:
         """Remove what other places know of this file."""
         if self._remembered:
-            self._journal.drop_ranges([Digest(self.path.name)])
+            self._journal.drop_ranges([Digest(self._name.rpartition("/")[2])])
             Path(f"{self._name}.aria2").unlink(missing_ok=True)
             self._remembered = self.size > SMALL
 

@@ -106,6 +106,10 @@ class Store:
                 total += (self._staging / digest).lstat().st_blocks * 512
         return total
 
+    def holds(self, digest: Digest) -> bool:
+        """Tell whether an object has that name; nothing is said of its bytes."""
+        return self._objects.look(digest) is not None
+
     def present(self, wanted: Mapping[Digest, int]) -> set[Digest]:
         """Return those objects that are there and intact, of the given sizes in bytes.
 

@@ -8,7 +8,6 @@ goes on with the others.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -132,15 +131,9 @@ class Sync:
         wants = (want(lockfile, assets) for assets in by_digest.values())
         for delivery in self._logged(transfer.bring(wants)):
             for index, asset in enumerate(by_digest[delivery.want.digest]):
-                fetched = _outcome(asset, delivery, moved=delivery.count if index == 0 else 0)
-                if fetched.status is Status.FAILED:
-                    yield fetched
-                    continue
-                linked = self._link(asset, Status.FETCHED)
-                errors = fetched.errors + linked.errors
-                yield replace(
-                    fetched, status=linked.status, link=linked.link, errors=errors, hint=linked.hint
-                )
+                moved = delivery.count if index == 0 else 0
+                linked = self._link(asset, Status.FETCHED) if delivery.ok else None
+                yield _outcome(asset, delivery, linked, moved=moved)
 
     def fill(
         self, todo: Plan, lockfiles: Mapping[Digest, Lockfile], transfer: Transfer | None
@@ -227,11 +220,19 @@ def _unreachable(asset: Asset) -> Outcome:
     return Outcome(asset, Status.FAILED, errors=(error,), hint="git assets pull")
 
 
-def _outcome(asset: Asset, delivery: Delivery, *, moved: int) -> Outcome:
+def _outcome(
+    asset: Asset, delivery: Delivery, linked: Outcome | None = None, *, moved: int
+) -> Outcome:
+    """Join what the transfer and the link say of one asset."""
     status = Status.FETCHED if delivery.ok else Status.FAILED
+    if linked is None:
+        return Outcome(
+            asset, status, delivery.engine, delivery.source,
+            bytes=moved, errors=delivery.errors, hint=delivery.hint,
+        )  # fmt: skip
     return Outcome(
-        asset, status, delivery.engine, delivery.source,
-        bytes=moved, errors=delivery.errors, hint=delivery.hint,
+        asset, linked.status, delivery.engine, delivery.source, linked.link,
+        moved, (*delivery.errors, *linked.errors), linked.hint,
     )  # fmt: skip
 
 

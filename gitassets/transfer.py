@@ -165,7 +165,7 @@ class Transfer:
         To be asked when the staging file is held, or known to be held: whoever had it gave the
         object its name before.
         """
-        there = self._store.object_path(want.digest).exists()
+        there = self._store.holds(want.digest)
         return there and want.digest in self._store.present({want.digest: want.size})
 
     # What an engine says

@@ -26,7 +26,9 @@ SCHEMES: Final = frozenset({*_WEB_PORTS, "file", "hf", "s3", "gs", "az", "github
 """Every scheme that a lockfile may name."""
 
 PLAIN: Final = (
-    r"(?:https|hf|s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{0,252}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,2048}"
+    r"(?:(?:hf|s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]{0,252}|"
+    r"https?://[A-Za-z0-9][A-Za-z0-9._-]{0,252}(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?)"
+    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,2048}"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]{0,1024})?)?"
 )
 """A pattern of what nearly every URL looks like, that no rule of this module can object to."""

@@ -23,8 +23,9 @@ class Sink(Protocol):
     `missing()` is the truth about what has arrived, across engines, runs and kills.
     """
 
-    path: Path
-    """The file itself, of full size, for engines that are processes."""
+    @property
+    def path(self) -> Path:
+        """The file itself, of full size, for engines that are processes."""
 
     def missing(self) -> list[tuple[int, int]]:
         """The half-open byte ranges that have not arrived, in order."""

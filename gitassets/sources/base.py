@@ -57,8 +57,17 @@ class Policy:
     asked: set[str] = field(default_factory=set)
     """Private hosts that an explicit command used without a recorded permission."""
 
+    _judged: dict[str, bool] = field(default_factory=dict)
+    """By host and port, as they stand in a URL."""
+
     def private(self, url: Url) -> bool:
         """Tell whether this host may have a private address. Raises TransferError if not."""
+        place = url.split("/", 3)[2]  # ten thousand URLs of one host are asked about once
+        if place not in self._judged:
+            self._judged[place] = self._judge(url)
+        return self._judged[place]
+
+    def _judge(self, url: Url) -> bool:
         host, port = _place(url)
         if self._recorded(host, port):
             return True
