@@ -67,7 +67,8 @@ class TestPieces:
     def test_together_they_ask_for_every_byte_once(self, bench: Bench) -> None:
         result = fetched(bench.one(bench.job(LARGE, "throttle;rate=40000000")))
         assert result.count == LARGE
-        assert len({request.line for request in bench.server.log}) == 4
+        # A piece that is cut short at the tail ends its connection, and another one is dialled.
+        assert 4 <= len({request.line for request in bench.server.log}) <= 8
         writes = sorted(sink_of(result.job).writes)
         assert sum(end - start for start, end in writes) == LARGE, "a byte was written twice"
 
