@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SMALL = 1 << 20
+"""Bytes; a file up to this size is kept no books of: it begins anew."""
+
+INLINE = 1 << 18
 """Bytes; a file up to this size is hashed by its writer: less work than a thread."""
 
 BLOCK = 1 << 20
@@ -43,9 +46,9 @@ class Progressive:
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
         self._size = size
-        self._hasher: hashlib._Hash | None = hashlib.sha256() if size <= SMALL else None
+        self._hasher: hashlib._Hash | None = hashlib.sha256() if size <= INLINE else None
         self._hashed = 0
-        self._follows = size > SMALL
+        self._follows = size > INLINE
         self._follower: Follower | None = None
         self._digest: Digest | None = None
 
@@ -76,7 +79,7 @@ class Progressive:
     def advance(self, prefix: int) -> None:
         """Tell how many bytes have arrived from the first on, without a gap."""
         if self._follower is None:
-            if not self._follows or prefix < BLOCK:
+            if not self._follows or prefix < min(BLOCK, self._size):
                 return
             self._follower = Follower(self._descriptor, self._size)
         self._follower.advance(prefix)

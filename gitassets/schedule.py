@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gitassets import retry
+from gitassets.engines.pieces import LARGE
 from gitassets.errors import Cause
 from gitassets.urls import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitassets.errors import TransferError
     from gitassets.model import Digest, Request, Url
@@ -196,3 +197,10 @@ def judge(error: TransferError, candidate: Candidate, moved: int, *, cap: float)
             return Verdict(out=spent, wait=wait, pause_host=True)
         case Cause.TRANSIENT | Cause.ENGINE:
             return Verdict(out=spent, wait=retry.delay(candidate.failures))
+
+
+def ordered(wants: Iterable[Want], jobs: int) -> list[Want]:
+    """Put small files behind the large ones that may run at once: they fill the gaps."""
+    largest = sorted(wants, key=lambda want: -want.size)
+    large = [want for want in largest if want.size >= LARGE]
+    return [*large[:jobs], *largest[len(large) :], *large[jobs:]]

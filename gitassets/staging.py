@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gitassets import holes
 from gitassets.errors import NoSpace
-from gitassets.hashing import SMALL, Progressive
+from gitassets.hashing import INLINE, SMALL, Progressive
 from gitassets.locks import claim
 from gitassets.model import Digest, Signature
 from gitassets.ranges import Ranges
@@ -206,8 +206,9 @@ class Staging:
         """Keep the books; returns how many bytes are new."""
         seam = start % holes.GRID and not self._ranges.touches(start)
         new = self._ranges.add(start, end)
-        if self.size > SMALL:
+        if self.size > INLINE:
             self._hash.advance(self._ranges.prefix())
+        if self.size > SMALL:
             count, moment = self._saved
             if (
                 seam

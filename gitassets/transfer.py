@@ -7,16 +7,17 @@ take a job when they have room.
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from gitassets.engines import ALWAYS, ENGINES
 from gitassets.engines.base import Failed, Job
-from gitassets.engines.pieces import LARGE
 from gitassets.errors import Cause, StoreError, TransferError
+from gitassets.hashing import INLINE
 from gitassets.model import Digest
 from gitassets.outbox import Delivery, Outbox
-from gitassets.schedule import Candidate, Lane, Task, Want, judge
+from gitassets.schedule import Candidate, Lane, Task, Want, judge, ordered
 from gitassets.supply import Supply, shown
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Transfer", "Want"]
 
+_BEHIND = 4
+"""Files that have arrived and may still be being hashed."""
 _PARKED = 64
 """Staging files that stay open while their task waits for another try."""
 _BUSY = 0.2
@@ -60,11 +63,12 @@ class Transfer:
         self._lanes = {name: Lane() for name in ENGINES}
         self._running: dict[Job, tuple[Task, list[Candidate], Staging]] = {}
         self._open: dict[Task, Staging] = {}
+        self._landed: deque[Fetched | Failed] = deque()
         self._out = Outbox(store, progress)
 
     def bring(self, wants: Iterable[Want]) -> Iterator[Delivery]:
         """Fetch each; equal digests must be asked for once."""
-        for rank, want in enumerate(_ordered(wants, self._fleet.jobs)):
+        for rank, want in enumerate(ordered(wants, self._fleet.jobs)):
             candidates = self._supply.candidates(want)
             lane = self._fleet.usual(want.size)
             self._lanes[lane].put(Task(want, candidates, rank, lane))
@@ -88,12 +92,20 @@ class Transfer:
         try:
             with closing(engine.fetch(_Queue(self, lane))) as results:
                 for result in results:
-                    self._settle(lane, result)
+                    if isinstance(result, Failed) or result.job.size <= INLINE:
+                        self._settle(lane, result)
+                    else:  # hashed by a thread, which gets the time that the next ones take
+                        self._landed.append(result)
+                    if len(self._landed) > _BEHIND:
+                        self._settle(lane, self._landed.popleft())
                     yield from self._out.drain()
+                while self._landed:
+                    self._settle(lane, self._landed.popleft())
         finally:
             for _, _, staging in self._running.values():
                 staging.close()
             self._running.clear()
+            self._landed.clear()
         yield from self._out.drain()
 
     # What an engine asks for
@@ -269,13 +281,6 @@ class Transfer:
         if staging := self._open.pop(task, None):
             staging.close()
         self._out.failed(task, line, hint=hint)
-
-
-def _ordered(wants: Iterable[Want], jobs: int) -> list[Want]:
-    """Put small files behind the large ones that may run at once: they fill the gaps."""
-    largest = sorted(wants, key=lambda want: -want.size)
-    large = [want for want in largest if want.size >= LARGE]
-    return [*large[:jobs], *largest[len(large) :], *large[jobs:]]
 
 
 class _Queue:

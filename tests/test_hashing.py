@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitassets import hashing
-from gitassets.hashing import BLOCK, Follower, Progressive, sha256_of
+from gitassets.hashing import BLOCK, INLINE, Follower, Progressive, sha256_of
 from gitassets.ranges import Ranges
 
 CONTENT = os.urandom(3 * BLOCK + 12345)
@@ -88,10 +88,10 @@ def test_bytes_written_a_second_time_are_hashed_a_second_time(descriptor, size):
 
 def test_small_files_in_order_are_never_read(descriptor, monkeypatch):
     monkeypatch.setattr(os, "preadv", None)
-    writer = Writer(descriptor, BLOCK)
+    writer = Writer(descriptor, INLINE)
     writer.write(0, CONTENT[:1000])
-    writer.write(1000, CONTENT[1000:BLOCK])
-    assert writer.hash.digest() == sha256(CONTENT[:BLOCK]).hexdigest()
+    writer.write(1000, CONTENT[1000:INLINE])
+    assert writer.hash.digest() == sha256(CONTENT[:INLINE]).hexdigest()
 
 
 class TestFollower:
