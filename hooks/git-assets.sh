@@ -1,8 +1,9 @@
 # git assets: what the hooks of all events share. Sourced by each of them, which has set `event` and
 # defined `due`, "is this the moment to look?". POSIX sh.
 #
-# While the lockfile is the one that was last applied, no program is started but cmp(1). Nothing here
-# makes a git command fail: only assets.hookStrict and the guards that somebody asked for do.
+# While the lockfile is the one that was last applied, no program is started, or cmp(1) at most.
+# Nothing here makes a git command fail: only assets.hookStrict and the guards that somebody asked for
+# do.
 
 program=git-assets
 program=${GIT_ASSETS_PROGRAM:-$program}
@@ -20,6 +21,11 @@ commands_left() {
     [ "$count" -gt "$2" ]
 }
 
+# git writes what it changes anew: a lockfile that is older than what was last applied is the same,
+# and asking for that starts no process. Equal times, and shells without -ot (before POSIX.1-2024), say
+# no, and then the bytes are compared.
+older() { [ "$lockfile" -ot "$applied" ]; } 2>/dev/null
+
 # Is the work tree's lockfile another one than was last applied?
 changed() {
     if [ ! -f "$lockfile" ]; then
@@ -28,6 +34,7 @@ changed() {
         return 1
     fi
     [ -f "$applied" ] || { begins "$@"; return; }
+    ! older || return 1
     cmp -s "$lockfile" "$applied"
     case $? in 0) return 1 ;; 1 | 2) return 0 ;; esac
     ! git diff --no-index --quiet -- "$lockfile" "$applied" # there is no cmp(1)
