@@ -27,7 +27,9 @@ def project(repo, cli):
 
 
 def test_init_is_safe_to_repeat(repo, cli):
-    assert "wrote assets.lock.toml" in cli("init", cwd=repo.path).stdout
+    begun = cli("init", cwd=repo.path)
+    assert "wrote assets.lock.toml" in begun.stdout
+    assert "git assets install" in begun.stderr
     before = repo.read("assets.lock.toml"), repo.read(".gitattributes")
     assert "nothing to do" in cli("init", cwd=repo.path).stdout
     assert (repo.read("assets.lock.toml"), repo.read(".gitattributes")) == before

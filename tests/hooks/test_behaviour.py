@@ -53,6 +53,19 @@ def test_fetches_what_the_cache_lacks(world: World, remote: FaultServer) -> None
     assert remote.sent("far.bin") == 100 * KIB
 
 
+def test_no_progress_where_nobody_looks(world: World, remote: FaultServer, monkeypatch) -> None:
+    monkeypatch.setenv("GIT_PROGRESS_DELAY", "0")
+    done = run("git", "switch", "-q", "far", cwd=world.repo.path)
+    said = done.stderr.splitlines()
+    assert said[-1] == "git assets: 2 files fetched (200.0 KiB)"
+    assert all(line.startswith("git assets: ") for line in said)
+    # The control: the same setting shows progress in a pull that a person started.
+    world.quietly("switch", "-q", "main")
+    shutil.rmtree(os.environ["GIT_ASSETS_CACHE"])
+    world.repo.write(LOCKFILE, world.repo.git("show", f"far:{LOCKFILE}") + "\n")
+    assert "fetching: " in run("git", "assets", "pull", cwd=world.repo.path).stderr
+
+
 def test_reset_relinks_and_says_what_is_left(world: World, remote: FaultServer) -> None:
     done = run("git", "reset", "-q", "--hard", "far", cwd=world.repo.path)
     assert done.returncode == 0
