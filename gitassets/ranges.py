@@ -66,6 +66,8 @@ class Ranges:
 
     def missing(self, size: int) -> list[tuple[int, int]]:
         """Return what [0, size) has and the set has not, in order."""
+        if not self._borders:
+            return [(0, size)] if size else []
         edges = [0, *self._borders, size]
         return [
             (start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end

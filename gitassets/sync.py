@@ -8,6 +8,7 @@ goes on with the others.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from typing_extensions import Self
+
+    from gitassets.beneath import Root
     from gitassets.link import Linker
     from gitassets.lockfile import Lockfile
     from gitassets.model import Asset, AssetPath, Digest
@@ -29,6 +33,30 @@ if TYPE_CHECKING:
     from gitassets.store import Store
     from gitassets.transfer import Delivery, Transfer, Want
     from gitassets.worktree import WorkTree
+
+
+class _Hand:
+    """Holds one directory of the work tree open: its files mostly come one after the other."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._held = ExitStack()
+        self._parent: str | None = None
+
+    def over(self, path: str) -> None:
+        """Hold the directory of `path`, and no other. Raises Blocked, OSError."""
+        parent = path.rpartition("/")[0]
+        if parent != self._parent:
+            self._parent = None
+            self._held.close()
+            self._held.enter_context(self._root.directory(parent, create=True))
+            self._parent = parent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
 
 
 class Sync:
@@ -121,10 +149,16 @@ class Sync:
         self._rescue(todo.rescue)
         for path in todo.remove:
             self._remove(path)
-        yield from (self._link(asset, Status.LINKED) for asset in todo.link)
-        if transfer is None:
-            yield from map(_unreachable, todo.fetch)
-            return
+        with _Hand(self.tree.root) as hand:
+            yield from (self._link(asset, Status.LINKED, hand) for asset in todo.link)
+            if transfer:
+                yield from self._bring(todo, lockfile, transfer, hand)
+            else:
+                yield from map(_unreachable, todo.fetch)
+
+    def _bring(
+        self, todo: Plan, lockfile: Lockfile, transfer: Transfer, hand: _Hand
+    ) -> Iterator[Outcome]:
         by_digest: dict[Digest, list[Asset]] = {}
         for asset in todo.fetch:
             by_digest.setdefault(asset.sha256, []).append(asset)
@@ -132,7 +166,7 @@ class Sync:
         for delivery in self._logged(transfer.bring(wants)):
             for index, asset in enumerate(by_digest[delivery.want.digest]):
                 moved = delivery.count if index == 0 else 0
-                linked = self._link(asset, Status.FETCHED) if delivery.ok else None
+                linked = self._link(asset, Status.FETCHED, hand) if delivery.ok else None
                 yield _outcome(asset, delivery, linked, moved=moved)
 
     def fill(
@@ -174,7 +208,7 @@ class Sync:
             self.store.journal.register(str(place.common_dir), str(place.top), needed)
             self.tree.registered(self._cache)
 
-    def _link(self, asset: Asset, status: Status) -> Outcome:
+    def _link(self, asset: Asset, status: Status, hand: _Hand) -> Outcome:
         """Let the cached object appear at the asset's path."""
         source = self.store.object_path(asset.sha256)
         mode = ""
@@ -184,6 +218,7 @@ class Sync:
             mode = self._linker.link(source, directory, name, executable=asset.executable)
 
         try:
+            hand.over(asset.path)
             try:
                 facts = self.tree.root.create(asset.path, put)
             except FileExistsError:
