@@ -7,6 +7,7 @@ or deleted stays so. What is not ours to judge (a lockfile in conflict, or none)
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 16 * 2**20
 """What a hook reads of a lockfile; nobody waits for a switch as for a pull."""
+_TICK: Final = 10_000_000
+"""Nanoseconds; files are stamped with the time of the last timer tick, at most so long ago."""
 APPLIED: Final = "lockfile"
 """Below `git rev-parse --git-path assets`: the text that was last applied, which the hook scripts
 compare with cmp(1)."""
@@ -67,6 +70,7 @@ def follow(context: Context, *, network: bool, last: bool) -> Report:
     Raises LockfileError, with nothing changed, and whatever keeps the cache from being used.
     """
     tree, report = context.tree, Report()
+    moment = time.time_ns()
     text, before = _lockfile(tree), _applied(tree)
     if text == before:
         return report
@@ -86,16 +90,22 @@ def follow(context: Context, *, network: bool, last: bool) -> Report:
     place = tree.place
     context.store.journal.register(str(place.common_dir), str(place.top), change.digests)
     if last or not report.missing:
-        remember(tree, text)
+        remember(tree, text, moment)
     return report
 
 
-def remember(tree: WorkTree, text: bytes) -> None:
-    """Keep the lockfile's text as the one that was last applied."""
+def remember(tree: WorkTree, text: bytes, moment: int) -> None:
+    """Keep the lockfile's text, read after `moment`, as the one that was last applied.
+
+    The hook scripts take a lockfile that is older than this note for the same one. So the note is
+    dated before its text was read, by a tick of the kernel's clock for files more: what is written
+    while a hook works is newer, however late the note.
+    """
     if state := tree.place.state:
         state.mkdir(parents=True, exist_ok=True)
         with Root(state) as directory:
             directory.write_atomic(APPLIED, text, sync=False)
+        os.utime(state / APPLIED, ns=(moment - _TICK, moment - _TICK))
 
 
 def begin(tree: WorkTree) -> None:
@@ -103,11 +113,12 @@ def begin(tree: WorkTree) -> None:
     if tree.place.state is None or (tree.place.state / APPLIED).exists():
         return
     # One that cannot be read was never applied: what the next comes from is not known.
+    moment = time.time_ns()
     with suppress(LockfileError):
         text = _lockfile(tree) if tree.has_lockfile() else b""
         if text:
             lockfile.load(text)
-        remember(tree, text)
+        remember(tree, text, moment)
 
 
 def _lockfile(tree: WorkTree) -> bytes:

@@ -65,6 +65,25 @@ def test_no_progress_where_nobody_looks(world: World, remote: FaultServer, monke
     assert "fetching: " in run("git", "assets", "pull", cwd=world.repo.path).stderr
 
 
+def test_a_lockfile_that_changes_while_a_hook_works_is_not_missed(
+    world: World, remote: FaultServer
+) -> None:
+    """What was applied is older than what is there now, though it was noted down later."""
+    home = (world.repo.path / LOCKFILE).read_text()
+
+    def meanwhile(_: object) -> None:
+        remote.watch = None
+        world.repo.write(LOCKFILE, home)
+
+    remote.watch = meanwhile
+    run("git", "switch", "-q", "far", cwd=world.repo.path)
+    assert remote.watch is None
+    world.acted()
+    world.git("commit", "-q", "-am", "as at home")
+    assert world.acted() == ["post-commit"]
+    assert world.wrong() == {}
+
+
 def test_reset_relinks_and_says_what_is_left(world: World, remote: FaultServer) -> None:
     done = run("git", "reset", "-q", "--hard", "far", cwd=world.repo.path)
     assert done.returncode == 0
